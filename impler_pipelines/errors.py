@@ -1,0 +1,188 @@
+"""The whole exception tree. It holds no logic beyond composing a message from what went wrong.
+
+Every room raises only these; foreign exceptions are translated at the room's edge, with ``from``.
+
+* PipelineError
+  x TerminalError                 trying again changes nothing until someone changes something
+    - SettingInvalid              an environment variable that can't be understood
+    - NotFound                    an id that does not exist, or belongs to another project
+    - StateConflict               not in a state that allows it
+    - RequestInvalid              a value that a person sent is not acceptable, field by field
+    - UrlRefused                  a URL that is not fetched: scheme, syntax, forbidden header
+      . AddressRefused            its host resolves to a private or reserved address
+    - FeedRefused                 the server answered, and the answer is final (4xx, redirect loop)
+    - FeedUnreadable              the bytes are not a feed that can be read in full
+      . FeedMalformed             not well-formed XML: line and column
+      . FeedHasNoRecords          well-formed, but nothing repeats that could be a record
+    - LimitExceeded               a cap of the settings was hit
+    - MappingInvalid              the mapping does not fit the feed or the template
+    - DestinationRefused          the destination can't take these rows as it is
+    - SecretUnreadable            a stored secret does not open with the present key
+    - RunCancelled                the run was cancelled, or its import job paused or deleted
+  x TransientError                trying again later may work; ``retry_after`` is in seconds
+    - FeedUnavailable             DNS, connection, timeout, 5xx, 429
+    - DestinationUnavailable      the destination can't be reached or is busy
+    - StoreUnavailable            the store can't be reached
+    - DagsterUnavailable          Dagster's webserver does not answer
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class PipelineError(Exception):
+    """Anything this package raises on purpose. ``str(error)`` is fit to show to a person."""
+
+
+class TerminalError(PipelineError):
+    """Trying again changes nothing until someone changes something."""
+
+
+class TransientError(PipelineError):
+    """Trying again later may work.
+
+    ``retry_after`` is the number of seconds the other side asked for, or None.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class SettingInvalid(TerminalError):
+    def __init__(self, variable: str, value: str, takes: str) -> None:
+        super().__init__(f"{variable}={value!r} can't be understood: it takes {takes}")
+        self.variable, self.value, self.takes = variable, value, takes
+
+
+class NotFound(TerminalError):
+    def __init__(self, kind: str, identifier: str) -> None:
+        super().__init__(f"There is no {kind} {identifier!r}.")
+        self.kind, self.identifier = kind, identifier
+
+
+class StateConflict(TerminalError):
+    def __init__(self, message: str, *, status: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class FieldProblem:
+    """One unacceptable value: ``field`` is a dotted path in the request (``mappings.0.path``)."""
+
+    field: str
+    message: str
+
+
+class RequestInvalid(TerminalError):
+    """One or more values of a request are not acceptable; ``problems`` names each field."""
+
+    def __init__(self, problems: Sequence[FieldProblem], message: str | None = None) -> None:
+        self.problems = tuple(problems)
+        super().__init__(message or "; ".join(f"{p.field}: {p.message}" for p in self.problems))
+
+    @classmethod
+    def of(cls, field: str, message: str) -> RequestInvalid:
+        return cls([FieldProblem(field, message)])
+
+
+class UrlRefused(TerminalError):
+    """A URL that is never fetched. ``url`` must be free of secrets (see ``sources.public_url``)."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"{url} is not fetched: {reason}")
+        self.url, self.reason = url, reason
+
+
+class AddressRefused(UrlRefused):
+    def __init__(self, url: str, address: str, kind: str) -> None:
+        super().__init__(
+            url,
+            f"its address {address} is {kind}. Only public addresses are allowed"
+            " (IMPLER_ALLOW_PRIVATE_ADDRESSES=1 lifts this for development)",
+        )
+        self.address, self.kind = address, kind
+
+
+class FeedRefused(TerminalError):
+    """The server answered for good: 4xx, too many redirects. ``status`` is the HTTP status."""
+
+    def __init__(self, url: str, reason: str, *, status: int | None = None) -> None:
+        super().__init__(f"{url} could not be fetched: {reason}")
+        self.url, self.reason, self.status = url, reason, status
+
+
+class FeedUnreadable(TerminalError):
+    """The bytes are not a feed that can be read in full."""
+
+
+class FeedMalformed(FeedUnreadable):
+    """Not well-formed XML. ``line`` and ``column`` count from 1; None where they are unknown."""
+
+    def __init__(self, reason: str, *, line: int | None = None, column: int | None = None) -> None:
+        where = f" at line {line}, column {column}" if line is not None else ""
+        super().__init__(f"The feed is not well-formed XML{where}: {reason}")
+        self.reason, self.line, self.column = reason, line, column
+
+
+class FeedHasNoRecords(FeedUnreadable):
+    """Well-formed XML in which no record was found."""
+
+
+class LimitExceeded(TerminalError):
+    """A cap was hit: ``limit`` says which and how much, ``setting`` the variable that moves it."""
+
+    def __init__(self, what: str, limit: str, *, setting: str | None = None) -> None:
+        moved_by = f" (setting {setting})" if setting else ""
+        super().__init__(f"{what}: the limit is {limit}{moved_by}")
+        self.what, self.limit, self.setting = what, limit, setting
+
+
+class MappingInvalid(TerminalError):
+    """The mapping does not fit: ``paths`` are the mapped paths that the feed lacks."""
+
+    def __init__(self, message: str, *, paths: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.paths = tuple(paths)
+
+
+class DestinationRefused(TerminalError):
+    """The destination can't take the rows as it is: altered table, wrong type, no permission."""
+
+
+class SecretUnreadable(TerminalError):
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"The stored {what} can't be opened with the present IMPLER_SECRET_KEY:"
+            " restore the key, or enter the secret again"
+        )
+        self.what = what
+
+
+class RunCancelled(TerminalError):
+    """The run must not go on: it was cancelled, or its import job was paused or deleted."""
+
+
+class FeedUnavailable(TransientError):
+    """DNS failure, refused connection, timeout, 5xx or 429."""
+
+    def __init__(
+        self, url: str, reason: str, *, status: int | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(f"{url} could not be fetched: {reason}", retry_after=retry_after)
+        self.url, self.reason, self.status = url, reason, status
+
+
+class DestinationUnavailable(TransientError):
+    """The destination can't be reached, or is busy (deadlock, lock timeout)."""
+
+
+class StoreUnavailable(TransientError):
+    """The store's database can't be reached."""
+
+
+class DagsterUnavailable(TransientError):
+    """Dagster's webserver does not answer, or has not loaded the code location."""

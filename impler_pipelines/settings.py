@@ -1,0 +1,159 @@
+"""The only reader of the environment. It decides nothing: it names, types and defaults settings.
+
+Each field below is the environment variable ``IMPLER_<FIELD>``. A value that can't be understood
+raises ``SettingInvalid`` with the variable, the value and what it takes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from impler_pipelines.errors import SettingInvalid
+
+GIB = 1024**3
+_SOCKET_PATH_LIMIT = 90  # sun_path holds 104 (macOS) to 108 bytes, PostgreSQL's file name included
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _absolute(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
+class Settings(BaseSettings):
+    """All settings of one process. Build it at the edge and pass it (or its values) inwards."""
+
+    model_config = SettingsConfigDict(env_prefix="IMPLER_", frozen=True, extra="ignore")
+
+    home: Annotated[Path, AfterValidator(_absolute)] = Field(
+        default=Path(".impler"), validate_default=True
+    )
+    database_url: str = ""
+    destination_url: str = ""
+    api_host: str = "127.0.0.1"
+    api_port: Port = 8000
+    dagster_host: str = "127.0.0.1"
+    dagster_port: Port = 3000
+    dagster_url: str = ""
+    secret_key: str = Field(default="", repr=False)
+    allow_private_addresses: bool = False
+    max_feed_bytes: int = Field(default=2 * GIB, gt=0)
+    fetch_timeout_seconds: float = Field(default=300, gt=0)
+    max_redirects: int = Field(default=10, ge=0)
+    max_entity_expansion_bytes: int = Field(default=10 * 1024**2, gt=0)
+    max_depth: int = Field(default=256, gt=0)
+    preview_rows: int = Field(default=5, ge=0)
+    legacy_get: bool = True
+    artifacts_url: str = ""
+    keep_failed_artifacts_hours: float = Field(default=72, ge=0)
+
+    @field_validator("database_url")
+    @classmethod
+    def _store_is_postgres(cls, value: str) -> str:
+        if value and not value.startswith(("postgresql://", "postgresql+psycopg://")):
+            raise ValueError("a PostgreSQL URL (postgresql://user:password@host:5432/name)")
+        return value.replace("postgresql+psycopg://", "postgresql://", 1)
+
+    @field_validator("destination_url")
+    @classmethod
+    def _destination_is_a_url(cls, value: str, info: ValidationInfo) -> str:
+        if value and "://" not in value:
+            raise ValueError("an SQLAlchemy URL (postgresql://…, sqlite:////path/to/file.db)")
+        return value
+
+    @field_validator("dagster_url")
+    @classmethod
+    def _dagster_url_is_http(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("an http(s) URL of Dagster's webserver")
+        return value.rstrip("/")
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Settings:
+        """Read the environment. Raises ``SettingInvalid`` for the first value that is off."""
+        try:
+            return cls(**overrides)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(first["loc"][0]) if first["loc"] else "setting"
+            takes = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+            raise SettingInvalid(f"IMPLER_{name.upper()}", str(first["input"]), takes) from error
+
+    @property
+    def uses_embedded_postgres(self) -> bool:
+        return not self.database_url
+
+    @property
+    def postgres_dir(self) -> Path:
+        """Where the embedded server keeps its data, its password and, if it fits, its socket."""
+        return self.home / "postgres"
+
+    @property
+    def postgres_socket_dir(self) -> Path:
+        """A directory short enough for a Unix socket's path, the same for every process."""
+        preferred = self.postgres_dir / "socket"
+        if len(str(preferred).encode()) <= _SOCKET_PATH_LIMIT:
+            return preferred
+        digest = hashlib.sha256(str(self.home).encode()).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"impler-{digest}"
+
+    @property
+    def postgres_password_file(self) -> Path:
+        return self.home / "database-password"
+
+    @property
+    def secret_key_file(self) -> Path:
+        return self.home / "secret-key"
+
+    @property
+    def plain_store_url(self) -> str:
+        """``postgresql://…`` without a driver. Raises ``SettingInvalid`` if there is none yet."""
+        if self.database_url:
+            return self.database_url
+        try:
+            password = self.postgres_password_file.read_text().strip()
+        except OSError as error:
+            raise SettingInvalid(
+                "IMPLER_HOME",
+                str(self.home),
+                "a directory that `make run` has started in, or set IMPLER_DATABASE_URL",
+            ) from error
+        return f"postgresql://impler:{password}@/impler?host={quote(str(self.postgres_socket_dir))}"
+
+    @property
+    def store_url(self) -> str:
+        """The store's SQLAlchemy URL, on psycopg 3."""
+        return self.plain_store_url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+    @property
+    def dagster_storage_url(self) -> str:
+        """Dagster's own storage: the same database, schema ``dagster``, on psycopg2.
+
+        Under psycopg 3 dagster-postgres fails to create its tables when processes start together.
+        """
+        url = self.plain_store_url.replace("postgresql://", "postgresql+psycopg2://", 1)
+        return f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3Ddagster"
+
+    @property
+    def default_destination_url(self) -> str:
+        """Where rows go unless a destination names its own URL."""
+        return self.destination_url or self.store_url
+
+    @property
+    def dagster_webserver_url(self) -> str:
+        return self.dagster_url or f"http://127.0.0.1:{self.dagster_port}"
+
+    @property
+    def dagster_home(self) -> Path:
+        return self.home / "dagster"
+
+    @property
+    def artifacts_base_url(self) -> str:
+        return self.artifacts_url or str(self.home / "artifacts")
