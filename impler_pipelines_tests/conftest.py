@@ -1,0 +1,135 @@
+"""Fixtures for every room: one embedded PostgreSQL a session, one database a test, a feed server.
+
+The server starts when the first test asks for it and is shared by all workers. pytest's controller
+stops it at the end; should the controller be killed, the keeper notices and stops it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+from psycopg import sql
+
+from impler_pipelines.supervisor.embedded_postgres import ROLE, EmbeddedPostgres
+from impler_pipelines_tests.feed_server import FeedServer
+from impler_pipelines_tests.postgres_keeper import test_server as build_server
+
+_HOME = "PYTEST_IMPLER_HOME"  # the controller makes it; workers inherit it
+_CONTROLLER = "PYTEST_IMPLER_CONTROLLER"
+_START_LIMIT_SECONDS = 120.0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """In the controller: make the session's home, outside pytest's own (its modes change)."""
+    if hasattr(config, "workerinput"):
+        return
+    home = Path(tempfile.mkdtemp(prefix="impler-tests-"))
+    home.chmod(0o711)
+    os.environ[_HOME] = str(home)
+    os.environ[_CONTROLLER] = str(os.getpid())
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """In the controller: stop the server, if any test started it, and remove its data."""
+    if hasattr(config, "workerinput") or os.environ.get(_CONTROLLER) != str(os.getpid()):
+        return
+    home = Path(os.environ.pop(_HOME))
+    with _locked(home / "keeper.lock"):
+        _stop_keeper(home)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _stop_keeper(home: Path) -> None:
+    try:
+        keeper = psutil.Process(int((home / "keeper.pid").read_text()))
+        keeper.terminate()
+        keeper.wait(30)
+    except (FileNotFoundError, psutil.NoSuchProcess):
+        return
+    except psutil.TimeoutExpired:
+        keeper.kill()
+
+
+def _start_keeper(home: Path) -> None:
+    """Start the keeper unless another worker has; the caller holds the lock."""
+    if (home / "ready").exists():
+        return
+    with (home / "keeper.log").open("wb") as log:
+        keeper = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "impler_pipelines_tests.postgres_keeper",
+                str(home),
+                os.environ[_CONTROLLER],
+            ],
+            cwd=Path(__file__).parents[1],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    (home / "keeper.pid").write_text(str(keeper.pid))
+    deadline = time.monotonic() + _START_LIMIT_SECONDS
+    while not (home / "ready").exists():
+        if keeper.poll() is not None or time.monotonic() > deadline:
+            pytest.fail(f"PostgreSQL did not start:\n{(home / 'keeper.log').read_text()}")
+        time.sleep(0.05)
+    keeper.returncode = 0  # it outlives this worker: the controller stops it
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> EmbeddedPostgres:
+    """The running server, for its ``url()`` and ``superuser_url()``; never start or stop it."""
+    home = Path(os.environ[_HOME])
+    with _locked(home / "keeper.lock"):
+        _start_keeper(home)
+    return build_server(home)
+
+
+@contextmanager
+def _database(server: EmbeddedPostgres, template: str = "template1") -> Iterator[str]:
+    name = f"test_{uuid.uuid4().hex[:16]}"
+    identifier = sql.Identifier(name)
+    with psycopg.connect(server.superuser_url(), autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}").format(
+                identifier, sql.Identifier(ROLE), sql.Identifier(template)
+            )
+        )
+        yield server.url(name)
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
+
+
+@pytest.fixture
+def database_url(postgres_server: EmbeddedPostgres) -> Iterator[str]:
+    """``postgresql://…`` of a new, empty database whose owner, no superuser, it connects as."""
+    with _database(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture
+def feed_server() -> Iterator[FeedServer]:
+    """A loopback HTTP server: set ``feed_server.routes`` or call ``serve``, read ``requests``."""
+    with FeedServer() as server:
+        yield server
