@@ -1,0 +1,54 @@
+"""Connections to the store. It opens transactions and translates lost connections, nothing else."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from impler_pipelines.errors import StoreUnavailable
+
+
+def open_store(url: str, *, pool_size: int = 5) -> Engine:
+    """An engine on the store's database; connects on first use.
+
+    Statements are cut off after a minute, so that no request waits for ever on a lock.
+    """
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=15,
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": 10,
+            "options": "-c statement_timeout=60000 -c timezone=UTC",
+            "application_name": "impler-pipelines",
+        },
+    )
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """One transaction: committed at the end, rolled back by any exception.
+
+    Raises ``StoreUnavailable`` when the database can't be reached or goes away.
+    """
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        raise StoreUnavailable("The store's database can't be reached.") from error
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        raise StoreUnavailable("The store's database closed the connection.") from error
+
+
+def new_id() -> str:
+    """A new identifier of 24 hex digits: safe in URLs, Dagster names and directory names."""
+    return secrets.token_hex(12)

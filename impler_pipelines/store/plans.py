@@ -1,0 +1,64 @@
+"""What a run reads by import job id at run time, secrets included; so an edit needs no reload."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from sqlalchemy import Connection, select
+
+from impler_pipelines.errors import NotFound
+from impler_pipelines.model import ImportPlan, SqlDestination
+from impler_pipelines.store import templates as template_store
+from impler_pipelines.store.codec import COLUMNS, FEED_STATE, FILTERS, MAPPINGS
+from impler_pipelines.store.secrets import SecretBox
+from impler_pipelines.store.tables import import_jobs, templates
+
+
+def load_plan(connection: Connection, box: SecretBox, job_id: str) -> ImportPlan:
+    """All that a run of the import job needs. Raises ``NotFound``, ``SecretUnreadable``."""
+    row = connection.execute(
+        select(
+            import_jobs,
+            templates.c.columns.label("template_columns"),
+            templates.c.name.label("template_name"),
+        )
+        .join(templates, templates.c.id == import_jobs.c.template_id)
+        .where(import_jobs.c.id == job_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound("import job", job_id)
+    destinations = template_store.destinations_of(connection, box, row.template_id)
+    return ImportPlan(
+        import_job_id=row.id,
+        project_id=row.project_id,
+        template_id=row.template_id,
+        external_user_id=row.external_user_id,
+        url=row.url,
+        auth=box.open_auth(row.auth_secret) if row.auth_secret else None,
+        extra=row.extra,
+        record_path=row.record_path,
+        mappings=MAPPINGS.validate_python(row.mappings),
+        columns=COLUMNS.validate_python(row.template_columns),
+        filters=FILTERS.validate_python(row.filters),
+        destinations=destinations,
+        feed_state=FEED_STATE.validate_python(row.feed_state),
+        fingerprint=_fingerprint(
+            row.url, row.record_path, row.mappings, row.filters, row.template_columns, destinations
+        ),
+    )
+
+
+def _fingerprint(*parts: object) -> str:
+    """A digest of everything that the rows depend on besides the feed's bytes.
+
+    The URL is part of it: validators of one resource mean nothing for another (RFC 9110, 8.8.3).
+    """
+
+    def plain(value: object) -> object:
+        if isinstance(value, SqlDestination):
+            return [value.table, value.mode, value.url]
+        raise TypeError(f"not part of a fingerprint: {value!r}")
+
+    text = json.dumps(parts, sort_keys=True, default=plain)
+    return hashlib.sha256(text.encode()).hexdigest()

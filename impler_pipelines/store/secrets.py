@@ -1,0 +1,68 @@
+"""Encryption of secrets at rest. It never logs a secret and never returns one in an error."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import secrets
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from impler_pipelines.errors import SecretUnreadable
+from impler_pipelines.model import SourceAuth
+from impler_pipelines.settings import Settings
+
+
+class SecretBox:
+    """Seals and opens small secrets with Fernet (AES-128-CBC and HMAC-SHA-256)."""
+
+    def __init__(self, key: str) -> None:
+        derived = hashlib.sha256(b"impler-pipelines/secrets/v1\0" + key.encode()).digest()
+        self._fernet = Fernet(base64.urlsafe_b64encode(derived))
+
+    def seal(self, value: str) -> bytes:
+        """Encrypt ``value``; twice the same value gives two different tokens."""
+        return self._fernet.encrypt(value.encode())
+
+    def open(self, token: bytes, *, what: str) -> str:
+        """Decrypt; raises ``SecretUnreadable`` naming ``what`` when the key has changed."""
+        try:
+            return self._fernet.decrypt(token).decode()
+        except InvalidToken as error:
+            raise SecretUnreadable(what) from error
+
+    def seal_auth(self, auth: SourceAuth) -> bytes:
+        """Encrypt a source's header."""
+        return self.seal(json.dumps([auth.header_name, auth.header_value]))
+
+    def open_auth(self, token: bytes) -> SourceAuth:
+        """Decrypt a source's header; raises ``SecretUnreadable``."""
+        name, value = json.loads(self.open(token, what="authentication of the source"))
+        return SourceAuth(name, value)
+
+
+def secret_box(settings: Settings) -> SecretBox:
+    """The box for this installation: ``IMPLER_SECRET_KEY``, or the key kept in ``IMPLER_HOME``."""
+    return SecretBox(settings.secret_key or ensure_secret_key(settings.secret_key_file))
+
+
+def ensure_secret_key(path: Path) -> str:
+    """Read the key file, or make it (mode 600). Two processes that start together agree on one."""
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_urlsafe(32))
+    try:
+        os.link(draft, path)  # atomic, and fails if another process was first
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+    return path.read_text().strip()

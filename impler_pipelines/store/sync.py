@@ -1,0 +1,204 @@
+"""What the sync sensor asks of the store: definitions, runs to launch, schedules to switch."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, and_, func, or_, select, update
+
+from impler_pipelines.model import ImportJobStatus, Interval, RunStatus, Trigger
+from impler_pipelines.scheduling import Timing, phase_of
+from impler_pipelines.store.codec import INTERVAL
+from impler_pipelines.store.import_jobs import LIVE, pause_import_job, resume_import_job
+from impler_pipelines.store.tables import import_jobs, runs, templates
+
+# A scheduled run is launched by its tick; if the daemon died in between, the sensor does it.
+_TICK_GRACE = dt.timedelta(seconds=60)
+# A run this long without a sign of life is compared with what Dagster knows of it.
+_SILENCE = dt.timedelta(seconds=40)
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What Dagster's definitions of one import job are built from. Equal means: no reload."""
+
+    job_id: str
+    template_id: str
+    template_name: str
+    external_user_id: str
+    url: str
+    interval: Interval | None
+    cron: str | None
+    timezone: str
+    ends_on: dt.datetime | None
+    scheduled: bool
+
+    @property
+    def timing(self) -> Timing:
+        """When it is due, as ``import_jobs.timing_of`` has it."""
+        return Timing(
+            interval=self.interval,
+            cron=self.cron,
+            timezone=self.timezone,
+            ends_on=self.ends_on,
+            phase_minutes=phase_of(self.job_id, self.interval) if self.interval else 0,
+        )
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A Run to launch in Dagster, with what its tags carry."""
+
+    run_id: str
+    job_id: str
+    template_id: str
+    external_user_id: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Silent:
+    """An active Run not heard of for a while. ``dagster_run_id`` None: not known to be launched."""
+
+    run_id: str
+    dagster_run_id: str | None
+    heartbeat_at: dt.datetime | None
+
+
+def live_definitions(connection: Connection) -> dict[str, Definition]:
+    """Every live import job by id, in one query."""
+    query = (
+        select(
+            import_jobs.c.id,
+            import_jobs.c.template_id,
+            templates.c.name,
+            import_jobs.c.external_user_id,
+            import_jobs.c.url,
+            import_jobs.c.interval,
+            import_jobs.c.cron,
+            import_jobs.c.timezone,
+            import_jobs.c.ends_on,
+            import_jobs.c.activated_at,
+        )
+        .join(templates, templates.c.id == import_jobs.c.template_id)
+        .where(LIVE)
+    )
+    return {
+        row.id: Definition(
+            job_id=row.id,
+            template_id=row.template_id,
+            template_name=row.name,
+            external_user_id=row.external_user_id,
+            url=row.url,
+            interval=INTERVAL.validate_python(row.interval),
+            cron=row.cron,
+            timezone=row.timezone,
+            ends_on=row.ends_on,
+            scheduled=row.activated_at is not None
+            and (row.interval is not None or row.cron is not None),
+        )
+        for row in connection.execute(query)
+    }
+
+
+def runs_to_launch(connection: Connection, *, now: dt.datetime) -> list[Launch]:
+    """Queued Runs that no Dagster run is known for, oldest first."""
+    query = (
+        select(
+            runs.c.id,
+            import_jobs.c.id.label("job_id"),
+            import_jobs.c.template_id,
+            import_jobs.c.external_user_id,
+            import_jobs.c.url,
+        )
+        .join(import_jobs, import_jobs.c.id == runs.c.import_job_id)
+        .where(
+            runs.c.status == RunStatus.QUEUED,
+            runs.c.dagster_run_id.is_(None),
+            or_(runs.c.trigger != Trigger.SCHEDULE, runs.c.created_at < now - _TICK_GRACE),
+        )
+        .order_by(runs.c.created_at)
+    )
+    return [
+        Launch(row.id, row.job_id, row.template_id, row.external_user_id, row.url)
+        for row in connection.execute(query)
+    ]
+
+
+def note_launched(connection: Connection, run_id: str, dagster_run_id: str) -> None:
+    """Record which Dagster run executes a Run, unless it says so itself already."""
+    connection.execute(
+        update(runs)
+        .where(runs.c.id == run_id, runs.c.dagster_run_id.is_(None))
+        .values(dagster_run_id=dagster_run_id)
+    )
+
+
+def silent_runs(connection: Connection, *, now: dt.datetime) -> list[Silent]:
+    """Launched Runs that are active in the store but gave no sign of life for a while."""
+    quiet = or_(
+        and_(runs.c.status == RunStatus.RUNNING, runs.c.heartbeat_at < now - _SILENCE),
+        and_(
+            runs.c.status == RunStatus.QUEUED,
+            runs.c.dagster_run_id.is_not(None),
+            runs.c.created_at < now - _SILENCE,
+        ),
+    )
+    query = select(runs.c.id, runs.c.dagster_run_id, runs.c.heartbeat_at).where(quiet)
+    return [
+        Silent(row.id, row.dagster_run_id, row.heartbeat_at) for row in connection.execute(query)
+    ]
+
+
+def schedules_to_switch(connection: Connection) -> dict[str, bool]:
+    """Import job id → whether its schedule must run, where that is not what was last agreed on.
+
+    A schedule that Dagster has no state of runs, since that is its default status.
+    """
+    wanted = import_jobs.c.status == ImportJobStatus.RUNNING
+    query = select(import_jobs.c.id, wanted.label("wanted")).where(
+        LIVE,
+        import_jobs.c.activated_at.is_not(None),
+        func.coalesce(import_jobs.c.schedule_synced, True) != wanted,
+    )
+    return {row.id: row.wanted for row in connection.execute(query)}
+
+
+def note_switched(connection: Connection, job_id: str, *, running: bool) -> None:
+    """Record the running state that store and Dagster agree on."""
+    connection.execute(
+        update(import_jobs).where(import_jobs.c.id == job_id).values(schedule_synced=running)
+    )
+
+
+def adopt_schedule_states(
+    connection: Connection, states: Mapping[str, bool], *, now: dt.datetime
+) -> dict[str, str]:
+    """Let what a data engineer switched in Dagster flow back; import job id → what was done.
+
+    * the store changed since the last agreement: it wins, ``schedules_to_switch`` has it
+    * only Dagster changed: a stopped schedule pauses its import job, a started one resumes it
+    * the import job is in no state for that: Dagster is set back by ``schedules_to_switch``
+    """
+    wanted = import_jobs.c.status == ImportJobStatus.RUNNING
+    agreed = func.coalesce(import_jobs.c.schedule_synced, True)
+    query = select(import_jobs.c.id, import_jobs.c.status, agreed.label("agreed")).where(
+        LIVE,
+        import_jobs.c.id.in_(states),
+        import_jobs.c.activated_at.is_not(None),
+        agreed == wanted,
+    )
+    done = {}
+    for row in connection.execute(query.with_for_update()).all():
+        if states[row.id] == row.agreed:
+            continue
+        if row.status == ImportJobStatus.RUNNING:
+            pause_import_job(connection, row.id, now=now)
+            done[row.id] = "paused"
+        elif row.status == ImportJobStatus.PAUSED:
+            resume_import_job(connection, row.id, now=now)
+            done[row.id] = "resumed"
+        note_switched(connection, row.id, running=states[row.id])
+    return done

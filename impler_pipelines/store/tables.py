@@ -1,0 +1,170 @@
+"""The store's tables in schema ``impler``. It holds no queries; ``migrations`` creates them."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+SCHEMA = "impler"
+metadata = MetaData(
+    schema=SCHEMA,
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    },
+)
+
+Timestamp = DateTime(timezone=True)
+
+
+def _created_at() -> Column[object]:
+    return Column("created_at", Timestamp, nullable=False, server_default=func.now())
+
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    _created_at(),
+)
+
+access_keys = Table(
+    "access_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("project_id", ForeignKey("impler.projects.id"), nullable=False, index=True),
+    Column("key_hash", Text, nullable=False, unique=True, comment="SHA-256 of the key, in hex"),
+    _created_at(),
+    Column("revoked_at", Timestamp),
+)
+
+templates = Table(
+    "templates",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("project_id", ForeignKey("impler.projects.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("columns", JSONB, nullable=False),
+    _created_at(),
+    Column("updated_at", Timestamp, nullable=False),
+    Column("deleted_at", Timestamp),
+    Index(None, "project_id", "created_at", "id"),
+)
+
+destinations = Table(
+    "destinations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("template_id", ForeignKey("impler.templates.id"), nullable=False, index=True),
+    Column("position", Integer, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("table_name", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("url_secret", LargeBinary, comment="encrypted; null means IMPLER_DESTINATION_URL"),
+)
+
+table_owners = Table(
+    "table_owners",
+    metadata,
+    Column("database", Text, primary_key=True, comment="'default', or a digest of its address"),
+    Column("table_name", Text, primary_key=True, comment="in lower case"),
+    Column("template_id", ForeignKey("impler.templates.id"), nullable=False, index=True),
+)
+
+import_jobs = Table(
+    "import_jobs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("project_id", ForeignKey("impler.projects.id"), nullable=False),
+    Column("template_id", ForeignKey("impler.templates.id"), nullable=False, index=True),
+    Column("external_user_id", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("auth_secret", LargeBinary, comment="encrypted header name and value"),
+    Column("extra", JSONB, nullable=False),
+    Column("headings", JSONB, nullable=False),
+    Column("record_path", Text),
+    Column("mappings", JSONB, nullable=False, server_default=text("'[]'")),
+    Column("status", Text, nullable=False),
+    Column("paused_at", Timestamp),
+    Column("interval", JSONB),
+    Column("cron", Text),
+    Column("timezone", Text, nullable=False),
+    Column("next_run", Timestamp),
+    Column("ends_on", Timestamp),
+    Column("filters", JSONB, nullable=False),
+    Column("run_on_activation", Boolean, nullable=False),
+    Column("activated_at", Timestamp, comment="first time active; from then on it has a schedule"),
+    Column("schedule_synced", Boolean, comment="running state last agreed on with Dagster"),
+    Column("feed_state", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("total_records", BigInteger),
+    Column("valid_records", BigInteger),
+    Column("invalid_records", BigInteger),
+    Column("consecutive_failures", Integer, nullable=False, server_default="0"),
+    Column("last_error", Text),
+    Column("last_run", Timestamp),
+    _created_at(),
+    Column("updated_at", Timestamp, nullable=False),
+    Index(None, "project_id", "external_user_id", "created_at", "id"),
+    Index("ix_import_jobs_live", "id", postgresql_where=text("status <> 'TERMINATED'")),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("import_job_id", ForeignKey("impler.import_jobs.id"), nullable=False),
+    Column("dagster_run_id", Text, index=True),
+    Column("status", Text, nullable=False),
+    Column("trigger", Text, nullable=False),
+    Column("due_at", Timestamp),
+    _created_at(),
+    Column("started_at", Timestamp),
+    Column("ended_at", Timestamp),
+    Column("heartbeat_at", Timestamp),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("http_status", Integer),
+    Column("bytes", BigInteger),
+    Column("records", BigInteger),
+    Column("filtered", BigInteger),
+    Column("valid", BigInteger),
+    Column("invalid", BigInteger),
+    Column("inserted", BigInteger),
+    Column("updated", BigInteger),
+    Column("unchanged", BigInteger),
+    Column("deleted", BigInteger),
+    Column("warnings", JSONB, nullable=False, server_default=text("'[]'")),
+    Column("error", Text),
+    UniqueConstraint("import_job_id", "due_at"),
+    Index(None, "import_job_id", "created_at", "id"),
+    Index(
+        "ix_runs_active", "import_job_id", postgresql_where=text("status IN ('QUEUED', 'RUNNING')")
+    ),
+)
+
+rejects = Table(
+    "rejects",
+    metadata,
+    Column("run_id", ForeignKey("impler.runs.id"), primary_key=True),
+    Column("index", BigInteger, primary_key=True),
+    Column("record", JSONB, nullable=False),
+    Column("errors", JSONB, nullable=False),
+)
