@@ -22,7 +22,10 @@ import psutil
 import psycopg
 import pytest
 from psycopg import sql
+from sqlalchemy import Engine
 
+from impler_pipelines.store.engine import open_store
+from impler_pipelines.store.migrations import migrate
 from impler_pipelines.supervisor.embedded_postgres import ROLE, EmbeddedPostgres
 from impler_pipelines_tests.feed_server import FeedServer
 from impler_pipelines_tests.postgres_keeper import test_server as build_server
@@ -126,6 +129,42 @@ def database_url(postgres_server: EmbeddedPostgres) -> Iterator[str]:
     """``postgresql://…`` of a new, empty database whose owner, no superuser, it connects as."""
     with _database(postgres_server) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def _store_template(postgres_server: EmbeddedPostgres) -> str:
+    """A database with all migrations run, made once a session, to copy from."""
+    home = Path(os.environ[_HOME])
+    name = "store_template"
+    with _locked(home / "template.lock"):
+        if not (home / "template-ready").exists():
+            with psycopg.connect(postgres_server.superuser_url(), autocommit=True) as connection:
+                owner = sql.Identifier(ROLE)
+                connection.execute(
+                    sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), owner)
+                )
+            migrate(_on_psycopg(postgres_server.url(name)))
+            (home / "template-ready").touch()
+    return name
+
+
+def _on_psycopg(url: str) -> str:
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+@pytest.fixture
+def store_url(postgres_server: EmbeddedPostgres, _store_template: str) -> Iterator[str]:
+    """``postgresql+psycopg://…`` of a new store with every table and no rows."""
+    with _database(postgres_server, _store_template) as url:
+        yield _on_psycopg(url)
+
+
+@pytest.fixture
+def store_engine(store_url: str) -> Iterator[Engine]:
+    """An engine on ``store_url``."""
+    engine = open_store(store_url)
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture

@@ -7,7 +7,9 @@ import urllib.request
 
 import psycopg
 import pytest
+from sqlalchemy import Engine, text
 
+from impler_pipelines.store.projects import create_access_key
 from impler_pipelines_tests.feed_server import FeedServer
 
 
@@ -35,3 +37,11 @@ class TestFeedServer:
             urllib.request.urlopen(request)
         assert answer.value.code == 304
         answer.value.close()
+
+
+class TestStoreEngine:
+    @pytest.mark.parametrize("turn", [1, 2])
+    def test_it_has_the_tables_and_no_rows(self, store_engine: Engine, turn: int) -> None:
+        with store_engine.begin() as connection:
+            assert connection.scalar(text("SELECT count(*) FROM impler.projects")) == 0
+            create_access_key(connection, "mine")
