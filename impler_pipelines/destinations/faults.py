@@ -1,0 +1,106 @@
+"""The one seam where drivers' and SQLAlchemy's exceptions become ours. It repairs nothing.
+
+What may pass by itself (connection lost, deadlock, lock or statement timeout, server full or
+shutting down, file locked) is ``DestinationUnavailable``; everything else (permission, missing
+column, wrong type, wrong password) is ``DestinationRefused``.
+
+Messages hold the database's own words without the values of rows, and never a password.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+
+from impler_pipelines.errors import DestinationRefused, DestinationUnavailable, PipelineError
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html: connection, transaction rollback,
+# resources, operator's intervention (statement timeout included), system errors, lock timeout.
+_TRANSIENT_STATES = ("08", "40", "53", "57", "58", "55P03", "55006")
+# libpq gives no SQLSTATE for a refused login, only the server's English words.
+_REFUSED_LOGINS = (
+    "password authentication failed",
+    "no password supplied",
+    "no pg_hba.conf entry",
+    "does not exist",
+    "permission denied",
+    "is not permitted to log in",
+)
+# https://sqlite.org/rescode.html: primary result codes.
+_TRANSIENT_SQLITE = frozenset(
+    {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL}
+)
+# https://dev.mysql.com/doc/mysql-errors/8.4/en/: too many connections, shutdown, lock wait,
+# deadlock, server not reached, gone away, lost.
+_TRANSIENT_MYSQL = frozenset({1040, 1053, 1205, 1213, 2002, 2003, 2006, 2013})
+
+
+def public_name(url: sa.URL) -> str:
+    """A destination's URL as it may be shown: no user, no password, no options."""
+    host = f"{url.host or ''}{f':{url.port}' if url.port else ''}"
+    return f"{url.get_backend_name()}://{host}/{url.database or ''}"
+
+
+@contextmanager
+def translated(engine: sa.Engine) -> Iterator[None]:
+    """Raise ``DestinationUnavailable`` or ``DestinationRefused`` for what the database raises.
+
+    This package's own errors, and whatever is not a database's, pass as they are.
+    """
+    try:
+        yield
+    except PipelineError:
+        raise
+    except sa.exc.DBAPIError as error:
+        lost = error.connection_invalidated
+        raise _fault(engine, error.orig or error, lost) from error
+    except sa.exc.TimeoutError as error:
+        raise DestinationUnavailable(
+            f"{public_name(engine.url)}: no connection came free in time"
+        ) from error
+    except sa.exc.SQLAlchemyError as error:
+        raise _fault(engine, error, False) from error
+    except engine.dialect.loaded_dbapi.Error as error:
+        raise _fault(engine, error, False) from error
+
+
+def _fault(engine: sa.Engine, error: BaseException, lost: bool) -> PipelineError:
+    message = f"{public_name(engine.url)}: {_words(engine, error)}"
+    if lost or _is_transient(engine, error):
+        return DestinationUnavailable(message)
+    return DestinationRefused(message)
+
+
+def _is_transient(engine: sa.Engine, error: BaseException) -> bool:
+    match engine.dialect.name:
+        case "postgresql":
+            return _is_transient_in_postgres(error)
+        case "sqlite":
+            return getattr(error, "sqlite_errorcode", -1) & 0xFF in _TRANSIENT_SQLITE
+        case "mysql" | "mariadb":
+            return bool(error.args) and error.args[0] in _TRANSIENT_MYSQL
+        case _:
+            return _is_operational(error)
+
+
+def _is_transient_in_postgres(error: BaseException) -> bool:
+    state = getattr(error, "sqlstate", None)
+    if state is not None:
+        return str(state).startswith(_TRANSIENT_STATES)
+    return _is_operational(error) and not any(words in str(error) for words in _REFUSED_LOGINS)
+
+
+def _is_operational(error: BaseException) -> bool:
+    # By name, as SQLAlchemy does it: duckdb-engine's driver module does not export the class.
+    return any(base.__name__ == "OperationalError" for base in type(error).__mro__)
+
+
+def _words(engine: sa.Engine, error: BaseException) -> str:
+    # PostgreSQL's primary message; its DETAIL quotes rows.
+    primary = getattr(getattr(error, "diag", None), "message_primary", None)
+    words = " ".join(str(primary or error).split()) or type(error).__name__
+    password = engine.url.password
+    return words.replace(password, "***") if password else words

@@ -1,0 +1,160 @@
+"""What a destination table looks like in the database, and making it fit. It moves no rows.
+
+- A missing table is created; a column that the table lacks is added.
+- A column that the template no longer has stays: rows loaded from then on leave it null.
+- A column of another type, a missing or other primary key, a table that no import made: refused,
+  with what to do. Nothing is ever dropped, renamed or converted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.schema import CreateColumn, CreateSchema, CreateTable, ExecutableDDLElement
+
+from impler_pipelines.destinations.tables import SYSTEM_COLUMNS
+from impler_pipelines.errors import DestinationRefused
+
+# What DuckDB calls the types that SQLAlchemy's PostgreSQL compiler writes for it.
+_DUCKDB_NAMES = {
+    "TEXT": "VARCHAR",
+    "DOUBLE PRECISION": "DOUBLE",
+    "TIMESTAMP WITHOUT TIME ZONE": "TIMESTAMP",
+}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A table as it is: the SQL type of each column by its name, and the primary key's columns."""
+
+    columns: dict[str, str]
+    key: tuple[str, ...]
+
+
+class AddColumn(ExecutableDDLElement):
+    """``ALTER TABLE … ADD COLUMN …``, which SQLAlchemy has no construct for."""
+
+    inherit_cache = False
+
+    def __init__(self, table: sa.Table, column: sa.Column[Any]) -> None:
+        self.table, self.column = table, column
+
+
+@compiles(AddColumn)
+def _add_column(element: AddColumn, compiler: Any, **_: Any) -> str:
+    table = compiler.preparer.format_table(element.table)
+    return f"ALTER TABLE {table} ADD COLUMN {compiler.process(CreateColumn(element.column))}"
+
+
+def table_is_there(connection: sa.Connection, name: str, schema: str | None) -> bool:
+    """Whether a table (or a view) of that name exists."""
+    if connection.dialect.name == "duckdb":
+        return _duckdb_shape(connection, name) is not None
+    return sa.inspect(connection).has_table(name, schema=schema)
+
+
+def prepare_table(
+    connection: sa.Connection, table: sa.Table, *, before_change: Callable[[], None]
+) -> None:
+    """Make the database's table hold ``table``'s columns, inside the caller's transaction.
+
+    ``before_change`` is called before the table is created or altered, to wait there for others
+    who do the same; the table is read again after it. Raises ``DestinationRefused``.
+    """
+    shape = _read_shape(connection, table)
+    if shape is not None and not _missing(connection, table, shape):
+        return
+    before_change()
+    shape = _read_shape(connection, table)
+    if shape is None:
+        _create(connection, table)
+        return
+    for column in _missing(connection, table, shape):
+        connection.execute(AddColumn(table, column))
+
+
+def _create(connection: sa.Connection, table: sa.Table) -> None:
+    # Asked first, since IF NOT EXISTS wants the right to create even where nothing is created.
+    if table.schema and not sa.inspect(connection).has_schema(table.schema):
+        connection.execute(CreateSchema(table.schema))
+    connection.execute(CreateTable(table))
+
+
+def _missing(connection: sa.Connection, table: sa.Table, shape: Shape) -> list[sa.Column[Any]]:
+    """The columns to add. Raises ``DestinationRefused`` where adding columns is not enough."""
+    # Everywhere but in PostgreSQL, "title" and "Title" are one column.
+    fold = str if connection.dialect.name == "postgresql" else str.casefold
+    types = {fold(name): type_ for name, type_ in shape.columns.items()}
+    where = f"Table {table.fullname!r}"
+    if any(fold(name) not in types for name in SYSTEM_COLUMNS):
+        raise DestinationRefused(
+            f"{where} was not made by an import (it lacks one of {', '.join(SYSTEM_COLUMNS)}):"
+            " give the destination another table name"
+        )
+    for column in table.columns:
+        has, needs = types.get(fold(column.name)), _type_name(column.type, connection)
+        if has is not None and has != needs:
+            raise DestinationRefused(
+                f"{where} has column {column.name!r} as {has}, the template needs {needs}. Nothing"
+                " was changed: rename that column in the database (the next run then adds a new"
+                " one), give the template's column another key, or name another table"
+            )
+    _check_key(table, shape, where)
+    return [column for column in table.columns if fold(column.name) not in types]
+
+
+def _check_key(table: sa.Table, shape: Shape, where: str) -> None:
+    needed = [column.name for column in table.primary_key.columns]
+    if set(shape.key) != set(needed):
+        has = f"the primary key ({', '.join(shape.key)})" if shape.key else "no primary key"
+        raise DestinationRefused(
+            f"{where} has {has}, and this destination's mode needs ({', '.join(needed)}): restore"
+            " the key, set the mode that the table was made with, or name another table"
+        )
+
+
+def _read_shape(connection: sa.Connection, table: sa.Table) -> Shape | None:
+    if connection.dialect.name == "duckdb":
+        return _duckdb_shape(connection, table.name)
+    inspector = sa.inspect(connection)  # a new one each time: inspectors remember their answers
+    if not inspector.has_table(table.name, schema=table.schema):
+        return None
+    columns = inspector.get_columns(table.name, schema=table.schema)
+    key = inspector.get_pk_constraint(table.name, schema=table.schema)["constrained_columns"]
+    return Shape({c["name"]: _type_name(c["type"], connection) for c in columns}, tuple(key))
+
+
+def _duckdb_shape(connection: sa.Connection, name: str) -> Shape | None:
+    # duckdb-engine's reflection reads pg_catalog tables that DuckDB 2.0 does not have.
+    here = "database_name = current_database() and schema_name = current_schema()"
+    columns = connection.execute(
+        sa.text(
+            f"select column_name, data_type from duckdb_columns() where {here}"  # noqa: S608  # a constant
+            " and lower(table_name) = lower(:name) order by column_index"
+        ),
+        {"name": name},
+    ).all()
+    if not columns:
+        return None
+    key = connection.execute(
+        sa.text(
+            f"select constraint_column_names from duckdb_constraints() where {here}"  # noqa: S608  # a constant
+            " and lower(table_name) = lower(:name) and constraint_type = 'PRIMARY KEY'"
+        ),
+        {"name": name},
+    ).scalar()
+    return Shape({c.column_name: c.data_type for c in columns}, tuple(key or ()))
+
+
+def _type_name(type_: sa.types.TypeEngine[Any], connection: sa.Connection) -> str:
+    try:
+        name = type_.compile(connection.dialect)
+    except sa.exc.CompileError:  # a type of the database that SQLAlchemy has no name for
+        return "a type of the database's own"
+    name = re.sub(r" (CHARACTER SET|COLLATE) \S+", "", name)
+    return _DUCKDB_NAMES.get(name, name) if connection.dialect.name == "duckdb" else name

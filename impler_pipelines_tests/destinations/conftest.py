@@ -1,0 +1,40 @@
+"""Destinations of every kind that is supported, real and empty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from impler_pipelines.destinations.sql import open_destination
+
+KINDS = ("postgresql", "sqlite", "duckdb")
+
+
+def url_of(kind: str, request: pytest.FixtureRequest, directory: Path) -> str:
+    if kind == "postgresql":
+        return str(request.getfixturevalue("database_url"))
+    return f"{kind}:///{directory / 'out.db'}"
+
+
+@pytest.fixture(params=KINDS)
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
+    engine = open_destination(url_of(request.param, request, tmp_path))
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def postgres(database_url: str) -> Iterator[sa.Engine]:
+    engine = open_destination(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[sa.Engine]:
+    engine = open_destination(f"sqlite:///{tmp_path / 'out.db'}")
+    yield engine
+    engine.dispose()
