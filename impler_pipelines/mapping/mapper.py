@@ -1,0 +1,196 @@
+"""Owns the way from batches of raw texts to typed rows and rejects, with every reason kept.
+
+It reads no feed and loads nothing. Columns and filters are taken as ``check_columns`` and
+``check_filters`` accept them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from impler_pipelines.mapping.cast import Caster
+from impler_pipelines.mapping.casters import arrow_type, caster_for
+from impler_pipelines.mapping.filters import passing
+from impler_pipelines.mapping.row_keys import Digests, row_keys
+from impler_pipelines.mapping.text import shown, strip, strip_column
+from impler_pipelines.mapping.uniqueness import Claims, Rows, UniqueRule, claim, unique_rules
+from impler_pipelines.mapping.validations import broken_rows, expectation
+from impler_pipelines.model import CellError, Column, Filter, Reject
+
+ROW_KEY = "_row_key"
+
+
+@dataclass(frozen=True)
+class MappedBatch:
+    """What became of one batch: ``records`` = ``filtered`` + rows + rejects.
+
+    ``rows`` has the schema of ``row_schema``; rows and rejects keep the order of the feed.
+    """
+
+    rows: pa.RecordBatch
+    rejects: tuple[Reject, ...]
+    records: int
+    filtered: int
+
+
+def row_schema(columns: Sequence[Column]) -> pa.Schema:
+    """The typed columns in their order, then ``_row_key`` (see ``row_keys.digest_rows``).
+
+    Number is int64, Double float64, Date timestamp[us, UTC], every other type string.
+    """
+    fields = [pa.field(column.key, arrow_type(column.type)) for column in columns]
+    return pa.schema([*fields, pa.field(ROW_KEY, pa.string())])
+
+
+def map_batches(
+    batches: Iterable[pa.RecordBatch],
+    *,
+    columns: Sequence[Column],
+    filters: Sequence[Filter] = (),
+) -> Iterator[MappedBatch]:
+    """Yield one MappedBatch for each batch, in order; memory does not grow with the feed's texts.
+
+    A batch has the mapped columns by key, as strings; columns it lacks are all missing. For each
+    record, in this order:
+
+    * white space around values is dropped, and what is then empty is missing;
+    * filters: a record that fails one is counted and goes no further;
+    * missing values become the column's default, then are checked against ``isRequired``;
+    * values are typed, then validated; every column is checked and every reason kept;
+    * the row key, or a ``unique_with``, that a row before it has is a reason too.
+    """
+    mapper = _Mapper(columns, filters)
+    for batch in batches:
+        yield mapper.map(batch)
+
+
+@dataclass(frozen=True)
+class _TypedColumn:
+    values: pa.Array
+    errors: dict[int, list[CellError]]
+
+
+class _Mapper:
+    """Carries over batches what must be carried: the place in the feed and the keys seen."""
+
+    def __init__(self, columns: Sequence[Column], filters: Sequence[Filter]) -> None:
+        self._columns = tuple(columns)
+        self._filters = tuple(filters)
+        self._casters: dict[str, Caster] = {c.key: caster_for(c) for c in self._columns}
+        self._rules = unique_rules(self._columns)
+        self._schema = row_schema(self._columns)
+        self._place = 0
+
+    def map(self, batch: pa.RecordBatch) -> MappedBatch:
+        records, first = batch.num_rows, self._place
+        self._place += records
+        texts = {column.key: strip_column(_raw(batch, column.key)) for column in self._columns}
+        places = np.arange(records)
+        passed = passing(texts, self._filters)
+        if passed is not None and not pc.all(passed).as_py():
+            texts = {key: column.filter(passed) for key, column in texts.items()}
+            places = pc.indices_nonzero(passed).to_numpy().astype(np.int64)
+        typed = {column.key: self._type(column, texts[column.key]) for column in self._columns}
+        values = {key: column.values for key, column in typed.items()}
+        claims = claim(self._rules, values, _refused(typed, len(places)))
+        errors = self._errors(typed, claims, texts)
+        rejects = _rejects(batch, self._columns, places, first, errors)
+        rows = self._rows(values, claims.row_digests, errors)
+        return MappedBatch(rows, rejects, records, records - len(places))
+
+    def _type(self, column: Column, texts: pa.Array) -> _TypedColumn:
+        default = strip(column.default_value or "")
+        if default and texts.null_count:
+            texts = texts.fill_null(default)
+        cast = self._casters[column.key](texts)
+        errors: dict[int, list[CellError]] = {}
+        name, rule = column.name or column.key, column.type.value.lower()
+        if column.is_required and texts.null_count:
+            missing = CellError(column.key, "required", None, f"{name} is required and is missing")
+            for row in pc.indices_nonzero(texts.is_null()).to_pylist():
+                errors[row] = [missing]
+        for row, refusal in cast.refusals.items():
+            text = texts[row].as_py()
+            message = f"{name}: {shown(text)} {refusal.reason}"
+            errors[row] = [CellError(column.key, rule, text, message)]
+        for validation in column.validations:
+            for row in broken_rows(column, validation, cast.values):
+                text = texts[row].as_py()
+                message = validation.error_message or (
+                    f"{name}: {shown(text)} {expectation(validation)}"
+                )
+                errors.setdefault(row, []).append(
+                    CellError(column.key, validation.validate, text, message)
+                )
+        return _TypedColumn(cast.values, errors)
+
+    def _errors(
+        self, typed: Mapping[str, _TypedColumn], claims: Claims, texts: Mapping[str, pa.Array]
+    ) -> dict[int, list[CellError]]:
+        """All errors by row: those of values in the order of the columns, then repeats."""
+        errors: dict[int, list[CellError]] = {}
+        for column in self._columns:
+            for row, found in typed[column.key].errors.items():
+                errors.setdefault(row, []).extend(found)
+        for rule, repeats in claims.repeats:
+            for row in repeats:
+                errors.setdefault(row, []).extend(_repeat_errors(rule, texts, row))
+        return errors
+
+    def _rows(
+        self, values: Mapping[str, pa.Array], digests: Digests, errors: Mapping[int, object]
+    ) -> pa.RecordBatch:
+        arrays = [*(values[column.key] for column in self._columns), row_keys(digests)]
+        rows = pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+        if not errors:
+            return rows
+        valid = np.ones(rows.num_rows, dtype=bool)
+        valid[list(errors)] = False
+        return rows.filter(pa.array(valid))
+
+
+def _raw(batch: pa.RecordBatch, key: str) -> pa.Array:
+    """The column's raw texts; a column that the mapping left out is all missing."""
+    at = batch.schema.get_field_index(key)
+    return pa.nulls(batch.num_rows, pa.string()) if at < 0 else batch.column(at).cast(pa.string())
+
+
+def _refused(typed: Mapping[str, _TypedColumn], rows: int) -> dict[str, Rows]:
+    refused = {key: np.zeros(rows, dtype=bool) for key in typed}
+    for key, column in typed.items():
+        refused[key][list(column.errors)] = True
+    return refused
+
+
+def _repeat_errors(
+    rule: UniqueRule, texts: Mapping[str, pa.Array], row: int
+) -> Iterator[CellError]:
+    for owner in rule.owners:
+        text = texts[owner.key][row].as_py()
+        subject = shown(text) if text is not None else "a missing value"
+        message = f"{owner.name or owner.key}: {subject} {rule.message}"
+        yield CellError(owner.key, rule.rule, text, message)
+
+
+def _rejects(
+    batch: pa.RecordBatch,
+    columns: Sequence[Column],
+    places: np.ndarray,
+    first: int,
+    errors: Mapping[int, list[CellError]],
+) -> tuple[Reject, ...]:
+    """The rejected records in the feed's order, with their values as they came."""
+    if not errors:
+        return ()
+    rows = sorted(errors)
+    keys = [column.key for column in columns]
+    raw = [_raw(batch, key).take(pa.array(places[rows])).to_pylist() for key in keys]
+    return tuple(
+        Reject(first + int(places[row]), dict(zip(keys, record, strict=True)), tuple(errors[row]))
+        for row, record in zip(rows, zip(*raw, strict=True), strict=True)
+    )

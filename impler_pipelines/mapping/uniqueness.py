@@ -1,0 +1,113 @@
+"""Owns what must not come twice within one feed: row keys, and columns' ``unique_with``.
+
+It remembers digests over all batches. The first record with a key keeps it; a record that is
+rejected, for whatever reason, claims none, so that a good record after a bad one is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from impler_pipelines.mapping.digest_set import DigestSet
+from impler_pipelines.mapping.row_keys import Digests, digest_rows
+from impler_pipelines.model import Column
+
+Rows = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class UniqueRule:
+    """``keys`` taken together come once. ``owners`` are the columns whose error a repeat is."""
+
+    rule: str
+    keys: tuple[str, ...]
+    owners: tuple[Column, ...]
+    message: str
+    seen: DigestSet = field(default_factory=DigestSet)
+
+
+@dataclass(frozen=True)
+class Claims:
+    """``row_digests`` identify the rows; ``repeats`` are (rule, rows that came before)."""
+
+    row_digests: Digests
+    repeats: list[tuple[UniqueRule, list[int]]]
+
+
+def unique_rules(columns: Sequence[Column]) -> list[UniqueRule]:
+    """The rule of the row key first, then one for each ``unique_with``."""
+    rules = [_row_rule(columns)]
+    names = {column.key: column.name or column.key for column in columns}
+    for column in columns:
+        for validation in column.validations:
+            if validation.validate != "unique_with":
+                continue
+            together = " and ".join(names[key] for key in (column.key, *validation.columns))
+            default = f"together with the rest of {together} has come before in this feed"
+            rules.append(
+                UniqueRule(
+                    "unique_with",
+                    (column.key, *validation.columns),
+                    (column,),
+                    validation.error_message or default,
+                )
+            )
+    return rules
+
+
+def claim(
+    rules: Sequence[UniqueRule], values: Mapping[str, pa.Array], refused: Mapping[str, Rows]
+) -> Claims:
+    """Compare a batch of typed rows with all before it, and remember the rows that are kept.
+
+    ``refused`` says for each column which rows have an error in it. A rule skips rows that have one
+    in its columns (their key is unknown), ``unique_with`` also rows that lack the column's value.
+    """
+    rejected = np.logical_or.reduce(list(refused.values()))
+    digests = [digest_rows(values, rule.keys) for rule in rules]
+    skipped = [_skipped(rule, values, refused) for rule in rules]
+    known = [rule.seen.contains(found) for rule, found in zip(rules, digests, strict=True)]
+    words = [found.view("V16").ravel().tolist() for found in digests]
+    local: list[set[bytes]] = [set() for _ in rules]
+    repeats: list[list[int]] = [[] for _ in rules]
+    kept: list[int] = []
+    for row, is_rejected in enumerate(rejected.tolist()):
+        good = not is_rejected
+        for at in range(len(rules)):
+            if not skipped[at][row] and (known[at][row] or words[at][row] in local[at]):
+                repeats[at].append(row)
+                good = False
+        if good:
+            kept.append(row)
+            for at in range(len(rules)):
+                local[at].add(words[at][row])
+    for at, rule in enumerate(rules):
+        claimed = [row for row in kept if not skipped[at][row]]
+        rule.seen.add(digests[at][claimed])
+    return Claims(digests[0], list(zip(rules, repeats, strict=True)))
+
+
+def _row_rule(columns: Sequence[Column]) -> UniqueRule:
+    unique = tuple(column for column in columns if column.is_unique)
+    if not unique:
+        keys = tuple(column.key for column in columns)
+        message = "belongs to a record that came before in this feed, value for value"
+        return UniqueRule("unique", keys, tuple(columns[:1]), message)
+    message = "has come before in this feed: it must differ in every record"
+    if len(unique) > 1:
+        together = " and ".join(column.name or column.key for column in unique)
+        message = f"has come before in this feed: {together} together must differ in every record"
+    return UniqueRule("unique", tuple(column.key for column in unique), unique, message)
+
+
+def _skipped(rule: UniqueRule, values: Mapping[str, pa.Array], refused: Mapping[str, Rows]) -> Rows:
+    skipped = np.logical_or.reduce([refused[key] for key in rule.keys])
+    if rule.rule == "unique_with":
+        absent = values[rule.keys[0]].is_null().to_numpy(zero_copy_only=False)
+        skipped = skipped | absent
+    return np.asarray(skipped)
