@@ -26,7 +26,7 @@ def open_store(url: str, *, pool_size: int = 5) -> Engine:
         pool_pre_ping=True,
         connect_args={
             "connect_timeout": 10,
-            "options": "-c statement_timeout=60000 -c timezone=UTC",
+            "options": "-c statement_timeout=60000 -c timezone=UTC -c search_path=public",
             "application_name": "impler-pipelines",
         },
     )

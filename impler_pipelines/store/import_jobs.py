@@ -13,7 +13,7 @@ States (``settle`` decides them; the row's lock makes each change atomic against
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -186,7 +186,7 @@ def update_import_job(
     ``reschedule`` recomputes ``next_run`` from ``now``: after a change of interval, cron, time
     zone or end.
     """
-    encoders = {
+    encoders: dict[str, Callable[[Any], Any]] = {
         "headings": lambda v: encode(HEADINGS, v),
         "mappings": lambda v: encode(MAPPINGS, v),
         "filters": lambda v: encode(FILTERS, v),
@@ -297,6 +297,23 @@ def terminate_import_job(connection: Connection, job_id: str, *, now: dt.datetim
     return lock_import_job(connection, job_id)
 
 
+def postpone(connection: Connection, job_id: str, *, until: dt.datetime) -> None:
+    """Let the next run wait until the source wants to be asked again."""
+    connection.execute(
+        update(import_jobs)
+        .where(import_jobs.c.id == job_id, import_jobs.c.next_run < until)
+        .values(next_run=until)
+    )
+
+
+def overdue_import_jobs(connection: Connection, *, before: dt.datetime) -> list[str]:
+    """Ids of running import jobs whose due time has passed without a tick that claimed it."""
+    query = select(import_jobs.c.id).where(
+        import_jobs.c.status == ImportJobStatus.RUNNING, import_jobs.c.next_run < before
+    )
+    return list(connection.scalars(query))
+
+
 def complete_ended_import_jobs(connection: Connection, *, now: dt.datetime) -> int:
     """Mark import jobs whose ``ends_on`` is past as COMPLETED. Returns how many."""
     return connection.execute(
@@ -401,5 +418,7 @@ def _import_job(row: Row[Any]) -> ImportJob:
 
 def count_import_jobs(connection: Connection) -> dict[str, int]:
     """How many import jobs there are by status, for metrics."""
-    query = select(import_jobs.c.status, func.count()).group_by(import_jobs.c.status)
-    return {row.status: row.count for row in connection.execute(query)}
+    query = select(import_jobs.c.status, func.count().label("number")).group_by(
+        import_jobs.c.status
+    )
+    return {row.status: row.number for row in connection.execute(query)}

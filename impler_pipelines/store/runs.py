@@ -7,7 +7,7 @@ job's row first and the Run's row second, always in that order.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -81,6 +81,14 @@ def run_now(connection: Connection, job_id: str, *, now: dt.datetime) -> Run:
 def find_run(connection: Connection, run_id: str) -> Run | None:
     """One Run by its id, or None."""
     row = connection.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
+    return None if row is None else _run(row)
+
+
+def find_run_of(connection: Connection, dagster_run_id: str) -> Run | None:
+    """The Run that a Dagster run executes, or None."""
+    row = connection.execute(
+        select(runs).where(runs.c.dagster_run_id == dagster_run_id)
+    ).one_or_none()
     return None if row is None else _run(row)
 
 
@@ -304,21 +312,22 @@ def list_rejects(
     connection: Connection, run_id: str, *, limit: int | None = None, after: int | None = None
 ) -> list[Reject]:
     """A Run's rejects in the feed's order, from the one behind index ``after``."""
-    query = select(rejects).where(rejects.c.run_id == run_id).order_by(rejects.c.index)
+    query = select(rejects.c.index.label("place"), rejects.c.record, rejects.c.errors)
+    query = query.where(rejects.c.run_id == run_id).order_by(rejects.c.index)
     if after is not None:
         query = query.where(rejects.c.index > after)
     if limit is not None:
         query = query.limit(limit)
     return [
-        Reject(row.index, row.record, CELL_ERRORS.validate_python(row.errors))
+        Reject(row.place, row.record, CELL_ERRORS.validate_python(row.errors))
         for row in connection.execute(query)
     ]
 
 
 def count_runs(connection: Connection) -> dict[str, int]:
     """How many runs there are by status, for metrics."""
-    query = select(runs.c.status, func.count()).group_by(runs.c.status)
-    return {row.status: row.count for row in connection.execute(query)}
+    query = select(runs.c.status, func.count().label("number")).group_by(runs.c.status)
+    return {row.status: row.number for row in connection.execute(query)}
 
 
 def _lock_job(connection: Connection, job_id: str) -> ImportJobStatus:
@@ -335,11 +344,9 @@ def _find_or_make(
 ) -> Run:
     if run_id is not None:
         return get_run(connection, job_id=job_id, run_id=run_id)
-    known = connection.execute(
-        select(runs).where(runs.c.dagster_run_id == dagster_run_id)
-    ).one_or_none()
+    known = find_run_of(connection, dagster_run_id)
     if known is not None:
-        return _run(known)
+        return known
     made = enqueue_run(connection, job_id, trigger=Trigger.MANUAL, due_at=now)
     if made is None:
         raise StateConflict("A run was asked for at this very moment.")
@@ -349,7 +356,7 @@ def _find_or_make(
 def _refuse_second_run(
     connection: Connection, job_id: str, run_id: str, dagster_run_id: str, now: dt.datetime
 ) -> None:
-    """One run at a time: a living process, of this Run or another, keeps a new one from starting."""
+    """One run at a time: while a process of this import job is alive, no other may start."""
     alive = connection.execute(
         select(runs.c.id).where(
             runs.c.import_job_id == job_id,

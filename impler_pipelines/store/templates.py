@@ -97,7 +97,7 @@ def list_templates(
     limit: int,
     before: tuple[dt.datetime, str] | None = None,
 ) -> list[Template]:
-    """The project's templates, newest first; ``before`` is ``(created_at, id)`` of the last seen."""
+    """The project's templates, newest first, behind ``before``: ``(created_at, id)``."""
     query = (
         select(templates)
         .where(templates.c.project_id == project_id, templates.c.deleted_at.is_(None))

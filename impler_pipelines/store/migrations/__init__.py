@@ -22,7 +22,12 @@ def migrate(store_url: str) -> None:
     Safe when several processes start together: an advisory lock lets one of them work while the
     others wait. Raises ``StoreUnavailable`` when the database can't be reached.
     """
-    engine = create_engine(store_url, poolclass=NullPool, connect_args={"connect_timeout": 10})
+    engine = create_engine(
+        store_url,
+        poolclass=NullPool,
+        # A role named like our schema would have that schema as its default: say which it is.
+        connect_args={"connect_timeout": 10, "options": "-c search_path=public"},
+    )
     try:
         with engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})

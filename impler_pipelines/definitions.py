@@ -1,0 +1,16 @@
+"""Wiring only: what ``workspace.yaml`` points at. Location ``impler_pipelines``."""
+
+from dagster import RepositoryData, repository
+
+from impler_pipelines.orchestration.repository import ImportRepository
+from impler_pipelines.orchestration.runtime import Runtime
+from impler_pipelines.settings import Settings
+
+
+@repository(
+    name="imports",
+    description="Every live import job as a Dagster job with its schedule.",
+)
+def imports() -> RepositoryData:
+    """Build the repository from the environment's settings."""
+    return ImportRepository(Runtime(Settings.load()))

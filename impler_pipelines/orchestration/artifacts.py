@@ -1,0 +1,52 @@
+"""The files that a run's ops hand to each other, on any place that fsspec knows.
+
+It moves bytes and deletes them; what they mean is the ops' business.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import IO, Any, cast
+
+import fsspec
+
+
+class Artifacts:
+    """Directories of artifacts, one for each Run, below a base path or fsspec URL."""
+
+    def __init__(self, base_url: str) -> None:
+        self._fs, base = fsspec.core.url_to_fs(base_url)
+        self._base = str(base).rstrip("/")
+
+    def open(self, path: str, mode: str = "rb") -> IO[bytes]:
+        """Open ``<directory>/<name>`` for reading or writing bytes; makes the directory."""
+        full = f"{self._base}/{path}"
+        if "w" in mode:
+            self._fs.makedirs(full.rpartition("/")[0], exist_ok=True)
+        return cast("IO[bytes]", self._fs.open(full, mode))
+
+    def exists(self, path: str) -> bool:
+        """Whether that file or directory is there."""
+        return bool(self._fs.exists(f"{self._base}/{path}"))
+
+    def remove(self, directory: str) -> None:
+        """Delete a directory with all that is in it; no error if it is gone."""
+        full = f"{self._base}/{directory}"
+        if self._fs.exists(full):
+            self._fs.rm(full, recursive=True)
+
+    def sweep(self, *, before: dt.datetime) -> int:
+        """Delete the directories of runs whose files were all written before. Returns how many."""
+        if not self._fs.exists(self._base):
+            return 0
+        removed = 0
+        for directory in self._fs.ls(self._base, detail=False):
+            files: dict[str, dict[str, Any]] = self._fs.find(directory, detail=True)
+            if all(self._written(info) < before for info in files.values()):
+                self._fs.rm(directory, recursive=True)
+                removed += 1
+        return removed
+
+    def _written(self, info: dict[str, Any]) -> dt.datetime:
+        moment: dt.datetime = self._fs.modified(info["name"])
+        return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)

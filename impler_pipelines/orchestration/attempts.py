@@ -1,0 +1,224 @@
+"""One Dagster run's work on one Run: begun in the store, kept alive, and ended there by any error.
+
+The one place where errors of the other rooms become Dagster's: terminal ones fail at once,
+transient ones are retried in the run with growing waits, a cancelled run ends without outputs.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from dagster import Failure, HookContext, OpExecutionContext, RetryRequested, failure_hook
+
+from impler_pipelines.errors import (
+    PipelineError,
+    RunCancelled,
+    StoreUnavailable,
+    TransientError,
+)
+from impler_pipelines.model import FeedState, ImportPlan, Run
+from impler_pipelines.orchestration.names import (
+    RUN_ID_TAG,
+    import_job_id_of_job,
+    run_tags,
+)
+from impler_pipelines.orchestration.runtime import Runtime, utc_now
+from impler_pipelines.store import plans, runs
+
+if TYPE_CHECKING:
+    from impler_pipelines.sources import FetchPolicy
+
+MAX_RETRIES = 3
+LONGEST_WAIT_SECONDS = 60.0  # a longer Retry-After ends the run and moves nextRun instead
+_FIRST_WAIT_SECONDS = 2.0
+_WAIT_GROWTH = 4.0
+
+
+class Attempt:
+    """Used as ``with Attempt(context) as attempt: plan = attempt.begin()`` in every op."""
+
+    def __init__(self, context: OpExecutionContext) -> None:
+        self._context = context
+        self.runtime: Runtime = context.resources.runtime
+        self.run: Run | None = None
+        self._heartbeat: _Heartbeat | None = None
+
+    @cached_property
+    def import_job_id(self) -> str:
+        """The import job, from the Dagster job's name, which is right however a run was started."""
+        found = import_job_id_of_job(self._context.job_name)
+        if found is None:
+            raise PipelineError(f"{self._context.job_name!r} is not the job of an import job.")
+        return found
+
+    @property
+    def run_id(self) -> str:
+        """The Run's id, known once ``begin`` has returned."""
+        if self.run is None:
+            raise PipelineError("The run has not begun.")
+        return self.run.id
+
+    def begin(self) -> ImportPlan:
+        """Begin or join the Run, start its heartbeat and read what it needs from the store."""
+        dagster_run = self._context.run
+        known_run_id = dagster_run.tags.get(RUN_ID_TAG)
+        with self.runtime.transaction() as connection:
+            self.run = runs.begin_attempt(
+                connection,
+                job_id=self.import_job_id,
+                run_id=known_run_id,
+                dagster_run_id=dagster_run.run_id,
+                reexecution=dagster_run.parent_run_id is not None,
+                now=utc_now(),
+            )
+        self._heartbeat = _Heartbeat(self.runtime, self.run.id)
+        with self.runtime.transaction() as connection:
+            plan = plans.load_plan(connection, self.runtime.secrets, self.import_job_id)
+        if known_run_id is None:
+            self._tag(plan)
+        return plan
+
+    def known_feed(self, plan: ImportPlan) -> FeedState:
+        """The validators to ask with: none where the rows would come out otherwise, or are gone."""
+        from impler_pipelines.orchestration.loading import all_tables_exist
+
+        known = plan.feed_state
+        if known.fingerprint != plan.fingerprint or not all_tables_exist(self.runtime, plan):
+            return FeedState()
+        return known
+
+    def path(self, name: str) -> str:
+        """Where an artifact of this Run lies."""
+        return f"{self.run_id}/{name}"
+
+    def note(self, **values: Any) -> None:
+        """Record what an op has found out in the Run's row."""
+        with self.runtime.transaction() as connection:
+            runs.note_progress(connection, self.run_id, values)
+
+    def end_unchanged(self, feed_state: FeedState) -> None:
+        """End the Run as UNCHANGED and drop its artifacts."""
+        with self.runtime.transaction() as connection:
+            runs.record_unchanged(
+                connection,
+                job_id=self.import_job_id,
+                run_id=self.run_id,
+                feed_state=feed_state,
+                now=utc_now(),
+            )
+        self.runtime.artifacts.remove(self.run_id)
+
+    def fetch_policy(self) -> FetchPolicy:
+        """The caps of the settings, as the fetch takes them."""
+        from impler_pipelines.sources import FetchPolicy
+
+        settings = self.runtime.settings
+        return FetchPolicy(
+            allow_private_addresses=settings.allow_private_addresses,
+            max_bytes=settings.max_feed_bytes,
+            timeout_seconds=settings.fetch_timeout_seconds,
+            max_redirects=settings.max_redirects,
+        )
+
+    def _tag(self, plan: ImportPlan) -> None:
+        """A run started in the UI has no tags of ours yet; its re-executions inherit these."""
+        tags = run_tags(
+            run_id=self.run_id,
+            import_job_id=plan.import_job_id,
+            external_user_id=plan.external_user_id,
+            template_id=plan.template_id,
+            url=plan.url,
+        )
+        self._context.instance.add_run_tags(self._context.run_id, tags)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        if self._heartbeat:
+            self._heartbeat.stop()
+        if isinstance(error, RunCancelled):
+            self._cancel(str(error))
+            return True
+        if isinstance(error, TransientError) and self._may_retry(error):
+            wait = self._wait_seconds(error)
+            self._context.log.warning(f"{error} Trying again in {wait:.0f} s.")
+            raise RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=wait) from error
+        if isinstance(error, TransientError):
+            self._postpone(error)
+        if isinstance(error, PipelineError):
+            raise Failure(description=str(error), allow_retries=False) from error
+        return False
+
+    def _may_retry(self, error: TransientError) -> bool:
+        waits_too_long = (error.retry_after or 0) > LONGEST_WAIT_SECONDS
+        return self._context.retry_number < MAX_RETRIES and not waits_too_long
+
+    def _wait_seconds(self, error: TransientError) -> float:
+        backoff = _FIRST_WAIT_SECONDS * _WAIT_GROWTH**self._context.retry_number
+        return max(backoff, error.retry_after or 0)
+
+    def _postpone(self, error: TransientError) -> None:
+        """The server asked for a longer pause than a run may wait: the next run comes after it."""
+        if (error.retry_after or 0) <= LONGEST_WAIT_SECONDS:
+            return
+        until = utc_now() + timedelta(seconds=error.retry_after or 0)
+        from impler_pipelines.store.import_jobs import postpone
+
+        with self.runtime.transaction() as connection:
+            postpone(connection, self.import_job_id, until=until)
+
+    def _cancel(self, reason: str) -> None:
+        self._context.log.warning(f"{reason} Nothing is loaded.")
+        if self.run is None:
+            return
+        with self.runtime.transaction() as connection:
+            runs.cancel_run(connection, self.run.id, reason=reason, now=utc_now())
+        self.runtime.artifacts.remove(self.run.id)
+
+
+class _Heartbeat:
+    """Tells the store, from a thread, that the run's process is alive, until it is stopped."""
+
+    def __init__(self, runtime: Runtime, run_id: str) -> None:
+        self._runtime, self._run_id = runtime, run_id
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; waits for a beat that is under way."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        while not self._stopped.wait(runs.HEARTBEAT_SECONDS):
+            try:
+                with self._runtime.transaction() as connection:
+                    runs.beat(connection, self._run_id, now=utc_now())
+            except StoreUnavailable:
+                continue  # the op itself will meet the store's absence, and says so
+
+
+@failure_hook(required_resource_keys={"runtime"})
+def record_failure(context: HookContext) -> None:
+    """End the Run as FAILED in the store, with the reason that its user reads."""
+    runtime: Runtime = context.resources.runtime
+    error = context.op_exception
+    message = error.description if isinstance(error, Failure) and error.description else None
+    message = message or f"Unexpected error in {context.op.name}: {type(error).__name__}: {error}"
+    with runtime.transaction() as connection:
+        run = runs.find_run_of(connection, context.run_id)
+        if run is not None:
+            runs.fail_run(
+                connection, run.id, error=message, now=utc_now(), dagster_run_id=context.run_id
+            )

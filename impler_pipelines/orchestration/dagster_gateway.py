@@ -1,0 +1,183 @@
+"""GraphQL to Dagster's webserver, all of it. It imports no dagster, so the control API may use it.
+
+Dagster's own Python client has no call for schedules, so raw documents are sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from impler_pipelines.errors import DagsterUnavailable
+from impler_pipelines.orchestration.names import LOCATION, REPOSITORY, RUN_ID_TAG
+
+_SELECTOR = {"repositoryLocationName": LOCATION, "repositoryName": REPOSITORY}
+_ENDED = {"SUCCESS": "SUCCESS", "FAILURE": "FAILED", "CANCELED": "CANCELLED"}
+
+_REPOSITORY = """query ($selector: RepositorySelector!) {
+  repositoryOrError(repositorySelector: $selector) { __typename ... on PythonError { message } }
+}"""
+_RELOAD = """mutation ($location: String!) {
+  reloadRepositoryLocation(repositoryLocationName: $location) {
+    __typename
+    ... on WorkspaceLocationEntry {
+      locationOrLoadError { __typename ... on PythonError { message } }
+    }
+    ... on PythonError { message }
+  }
+}"""
+_LAUNCH = """mutation ($params: ExecutionParams!) {
+  launchRun(executionParams: $params) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+  }
+}"""
+_START = """mutation ($selector: ScheduleSelector!) {
+  startSchedule(scheduleSelector: $selector) {
+    __typename ... on PythonError { message } ... on ScheduleNotFoundError { message }
+  }
+}"""
+_STOP = """mutation ($id: String!) {
+  stopRunningSchedule(id: $id) {
+    __typename ... on PythonError { message } ... on ScheduleNotFoundError { message }
+  }
+}"""
+_SCHEDULE = """query ($selector: ScheduleSelector!) {
+  scheduleOrError(scheduleSelector: $selector) {
+    __typename ... on Schedule { scheduleState { id status } } ... on PythonError { message }
+  }
+}"""
+_SCHEDULES = """query ($selector: RepositorySelector!) {
+  schedulesOrError(repositorySelector: $selector) {
+    __typename
+    ... on Schedules { results { name scheduleState { status } } }
+    ... on PythonError { message }
+  }
+}"""
+_RUNS = """query ($filter: RunsFilter!, $limit: Int) {
+  runsOrError(filter: $filter, limit: $limit) {
+    __typename ... on Runs { results { runId status } } ... on PythonError { message }
+  }
+}"""
+_TERMINATE = """mutation ($id: String!) {
+  terminateRun(runId: $id, terminatePolicy: MARK_AS_CANCELED_IMMEDIATELY) {
+    __typename ... on PythonError { message } ... on TerminateRunFailure { message }
+  }
+}"""
+
+
+@dataclass(frozen=True)
+class DagsterRun:
+    """A Dagster run; ``ended`` is SUCCESS, FAILED or CANCELLED, None while it is not over."""
+
+    id: str
+    ended: str | None
+
+
+class DagsterGateway:
+    """Calls on one webserver. Every method raises ``DagsterUnavailable`` when it can't answer."""
+
+    def __init__(self, url: str, *, timeout_seconds: float = 60) -> None:
+        self._url = f"{url.rstrip('/')}/graphql"
+        self._timeout = timeout_seconds
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def location_loaded(self) -> bool:
+        """Whether the webserver is up and has loaded the code location without error."""
+        answer = self._ask(_REPOSITORY, selector=_SELECTOR)["repositoryOrError"]
+        return bool(answer["__typename"] == "Repository")
+
+    def reload_location(self) -> None:
+        """Load the code location anew; returns when that is done."""
+        answer = self._ask(_RELOAD, location=LOCATION)["reloadRepositoryLocation"]
+        loaded = answer.get("locationOrLoadError") or answer
+        if loaded["__typename"] not in ("RepositoryLocation", "WorkspaceLocationEntry"):
+            raise DagsterUnavailable(f"The code location was not reloaded: {_reason(loaded)}")
+
+    def launch_run(self, job_name: str, tags: Mapping[str, str]) -> str:
+        """Launch a run of the Dagster job; returns its Dagster run id."""
+        params = {
+            "selector": {**_SELECTOR, "jobName": job_name},
+            "executionMetadata": {"tags": [{"key": k, "value": v} for k, v in tags.items()]},
+        }
+        answer = self._ask(_LAUNCH, params=params)["launchRun"]
+        if answer["__typename"] != "LaunchRunSuccess":
+            raise DagsterUnavailable(f"{job_name} was not launched: {_reason(answer)}")
+        return str(answer["run"]["runId"])
+
+    def start_schedule(self, schedule_name: str) -> None:
+        """Switch a schedule on; one that runs stays as it is."""
+        state = self._schedule_state(schedule_name)
+        if state["status"] != "RUNNING":
+            selector = {**_SELECTOR, "scheduleName": schedule_name}
+            self._switched(self._ask(_START, selector=selector)["startSchedule"])
+
+    def stop_schedule(self, schedule_name: str) -> None:
+        """Switch a schedule off; one that is stopped stays as it is."""
+        state = self._schedule_state(schedule_name)
+        if state["status"] != "STOPPED":
+            self._switched(self._ask(_STOP, id=state["id"])["stopRunningSchedule"])
+
+    def schedule_states(self) -> dict[str, bool]:
+        """Schedule name → whether it runs, for every schedule of the repository."""
+        answer = self._ask(_SCHEDULES, selector=_SELECTOR)["schedulesOrError"]
+        if answer["__typename"] != "Schedules":
+            raise DagsterUnavailable(f"Schedules can't be listed: {_reason(answer)}")
+        return {s["name"]: s["scheduleState"]["status"] == "RUNNING" for s in answer["results"]}
+
+    def find_runs(self, run_id: str) -> list[DagsterRun]:
+        """The Dagster runs that carry a Run's id as their tag, newest first."""
+        return self._runs({"tags": [{"key": RUN_ID_TAG, "value": run_id}]})
+
+    def get_runs(self, dagster_run_ids: Sequence[str]) -> dict[str, DagsterRun]:
+        """Those of the Dagster runs that exist, by id."""
+        if not dagster_run_ids:
+            return {}
+        return {run.id: run for run in self._runs({"runIds": list(dagster_run_ids)})}
+
+    def cancel_run(self, dagster_run_id: str) -> None:
+        """Mark a Dagster run as cancelled at once and ask its process to stop."""
+        self._ask(_TERMINATE, id=dagster_run_id)
+
+    def _runs(self, run_filter: Mapping[str, object]) -> list[DagsterRun]:
+        answer = self._ask(_RUNS, filter=run_filter, limit=500)["runsOrError"]
+        if answer["__typename"] != "Runs":
+            raise DagsterUnavailable(f"Runs can't be listed: {_reason(answer)}")
+        return [DagsterRun(r["runId"], _ENDED.get(r["status"])) for r in answer["results"]]
+
+    def _schedule_state(self, schedule_name: str) -> Mapping[str, str]:
+        selector = {**_SELECTOR, "scheduleName": schedule_name}
+        answer = self._ask(_SCHEDULE, selector=selector)["scheduleOrError"]
+        if answer["__typename"] != "Schedule":
+            raise DagsterUnavailable(f"{schedule_name} is not loaded in Dagster.")
+        state: Mapping[str, str] = answer["scheduleState"]
+        return state
+
+    def _switched(self, answer: Mapping[str, Any]) -> None:
+        if answer["__typename"] != "ScheduleStateResult":
+            raise DagsterUnavailable(f"A schedule was not switched: {_reason(answer)}")
+
+    def _ask(self, document: str, **variables: Any) -> dict[str, Any]:
+        try:
+            response = self._session.post(
+                self._url,
+                json={"query": document, "variables": variables},
+                timeout=(5, self._timeout),
+            )
+            body = response.json()
+        except (requests.RequestException, ValueError) as error:
+            raise DagsterUnavailable("Dagster's webserver does not answer.") from error
+        if not isinstance(body, dict) or body.get("errors") or not body.get("data"):
+            reason = body.get("errors") if isinstance(body, dict) else body
+            raise DagsterUnavailable(f"Dagster's webserver refused a request: {reason!r:.500}")
+        data: dict[str, Any] = body["data"]
+        return data
+
+
+def _reason(answer: Mapping[str, Any]) -> str:
+    return f"{answer['__typename']} {answer.get('message') or ''}".strip()[:500]

@@ -1,0 +1,69 @@
+"""The extraction of one run: the feed's bytes in, Arrow batches on the artifact place out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from impler_pipelines.errors import MappingInvalid
+from impler_pipelines.extraction import Limits, extract_records
+from impler_pipelines.model import ImportPlan
+from impler_pipelines.orchestration.references import FetchedFeed
+from impler_pipelines.orchestration.runtime import Runtime
+from impler_pipelines.orchestration.tabular import batch_writer
+from impler_pipelines.settings import Settings
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """How many records were found, and what had to be recovered from on the way."""
+
+    records: int
+    warnings: tuple[str, ...]
+
+
+def extract_to_artifact(
+    runtime: Runtime, plan: ImportPlan, feed: FetchedFeed, path: str
+) -> Extracted:
+    """Write the mapped headings' text, one row a record, to ``path``.
+
+    Raises ``MappingInvalid`` when the path of a required column is nowhere in the feed, and what
+    ``extraction`` raises for a feed that can't be read in full.
+    """
+    schema = pa.schema([(mapping.key, pa.string()) for mapping in plan.mappings])
+    with runtime.artifacts.open(feed.path) as source:
+        stream = extract_records(
+            source,
+            record_path=plan.record_path or "",
+            fields=plan.mappings,
+            content_type=feed.content_type,
+            limits=feed_limits(runtime.settings),
+        )
+        with batch_writer(runtime.artifacts, path, schema) as writer:
+            for batch in stream:
+                writer.write_batch(batch)
+    gone = set(stream.missing_paths) if stream.records else set()
+    _refuse_if_required(plan, gone)
+    missing = tuple(f"No record has a value at {path}." for path in sorted(gone))
+    return Extracted(stream.records, tuple(stream.warnings) + missing)
+
+
+def feed_limits(settings: Settings) -> Limits:
+    """The caps of the settings, as extraction takes them."""
+    return Limits(
+        max_bytes=settings.max_feed_bytes,
+        max_depth=settings.max_depth,
+        max_entity_expansion_bytes=settings.max_entity_expansion_bytes,
+    )
+
+
+def _refuse_if_required(plan: ImportPlan, gone: set[str]) -> None:
+    required = {c.key for c in plan.columns if c.is_required and not c.default_value}
+    lost = [m for m in plan.mappings if m.path in gone and m.key in required]
+    if lost:
+        named = ", ".join(f"{m.path} (column {m.key})" for m in lost)
+        raise MappingInvalid(
+            f"The feed has nothing any more at {named}: map the column anew.",
+            paths=[m.path for m in lost],
+        )

@@ -1,0 +1,140 @@
+"""One load: mapped rows into every destination of the template, recorded with what was read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine
+
+from impler_pipelines.destinations.sql import (
+    LoadIdentity,
+    load_rows,
+    open_destination,
+    table_exists,
+)
+from impler_pipelines.model import FeedState, ImportPlan, LoadCounts, SqlDestination
+from impler_pipelines.orchestration.references import MappedRows
+from impler_pipelines.orchestration.runtime import Runtime, utc_now
+from impler_pipelines.orchestration.tabular import read_batches, read_rejects
+from impler_pipelines.store import runs
+
+
+def load_all(
+    runtime: Runtime, plan: ImportPlan, run_id: str, mapped: MappedRows
+) -> dict[str, LoadCounts]:
+    """Load the rows into each destination; destination id → counts. Ends the Run as SUCCESS.
+
+    Where the last destination is the store's own database the Run is recorded in the load's
+    transaction. Elsewhere it is recorded after it: a crash in between repeats an idempotent load.
+    Raises ``RunCancelled`` when the import job was deleted or the Run cancelled meanwhile; what
+    the destination at hand had taken is rolled back.
+    """
+    counts: dict[str, LoadCounts] = {}
+    # Destinations in the store's database come last, so that the record seals all of them.
+    ordered = sorted(plan.destinations, key=lambda d: _in_store(runtime, d))
+    for position, destination in enumerate(ordered):
+        last = position == len(ordered) - 1
+
+        def finish(
+            connection: Connection,
+            loaded: LoadCounts,
+            seals: bool = last and _in_store(runtime, destination),
+            destination_id: str = destination.id,
+        ) -> None:
+            counts[destination_id] = loaded
+            if seals:
+                _record(runtime, connection, plan, run_id, mapped, counts)
+            else:
+                with runtime.transaction() as store:
+                    runs.refuse_if_unwanted(store, job_id=plan.import_job_id, run_id=run_id)
+
+        _load_one(runtime, plan, run_id, mapped, destination, finish)
+    if not ordered or not _in_store(runtime, ordered[-1]):
+        with runtime.transaction() as store:
+            _record(runtime, store, plan, run_id, mapped, counts)
+    return counts
+
+
+def all_tables_exist(runtime: Runtime, plan: ImportPlan) -> bool:
+    """Whether every destination still has its table; without one the feed is read anew."""
+    for destination in plan.destinations:
+        with _opened(runtime, destination) as engine:
+            if not table_exists(engine, destination.table):
+                return False
+    return True
+
+
+def _load_one(
+    runtime: Runtime,
+    plan: ImportPlan,
+    run_id: str,
+    mapped: MappedRows,
+    destination: SqlDestination,
+    finish: Callable[[Connection, LoadCounts], None],
+) -> None:
+    with _opened(runtime, destination) as engine:
+        load_rows(
+            engine,
+            destination.table,
+            destination.mode,
+            plan.columns,
+            read_batches(runtime.artifacts, mapped.rows_path),
+            identity=LoadIdentity(
+                import_job_id=plan.import_job_id,
+                external_user_id=plan.external_user_id,
+                run_id=run_id,
+                loaded_at=utc_now(),
+            ),
+            finish=finish,
+        )
+
+
+def _record(
+    runtime: Runtime,
+    connection: Connection,
+    plan: ImportPlan,
+    run_id: str,
+    mapped: MappedRows,
+    counts: dict[str, LoadCounts],
+) -> None:
+    feed = mapped.feed
+    runs.replace_rejects(connection, run_id, read_rejects(runtime.artifacts, mapped.rejects_path))
+    runs.record_load(
+        connection,
+        job_id=plan.import_job_id,
+        run_id=run_id,
+        counts=_total(plan, counts),
+        totals={
+            "records": mapped.records,
+            "filtered": mapped.filtered,
+            "valid": mapped.valid,
+            "invalid": mapped.invalid,
+        },
+        feed_state=FeedState(
+            etag=feed.etag,
+            last_modified=feed.last_modified,
+            body_hash=feed.body_hash,
+            # Edited while the run was under way: these rows are the former mapping's.
+            fingerprint=plan.fingerprint if plan.fingerprint == mapped.fingerprint else None,
+        ),
+        now=utc_now(),
+    )
+
+
+def _total(plan: ImportPlan, counts: dict[str, LoadCounts]) -> LoadCounts:
+    """A Run counts rows of its template's first destination; further ones hold the same rows."""
+    return counts[plan.destinations[0].id] if plan.destinations else LoadCounts()
+
+
+def _in_store(runtime: Runtime, destination: SqlDestination) -> bool:
+    return destination.url is None and not runtime.settings.destination_url
+
+
+@contextmanager
+def _opened(runtime: Runtime, destination: SqlDestination) -> Iterator[Engine]:
+    engine = open_destination(destination.url or runtime.settings.default_destination_url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()

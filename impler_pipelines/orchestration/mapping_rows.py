@@ -1,0 +1,96 @@
+"""The mapping of one run: records in, typed rows and rejects on the artifact place out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import ExitStack
+from typing import Any
+
+import pyarrow as pa
+
+from impler_pipelines.mapping import MappedBatch, map_batches, row_schema
+from impler_pipelines.model import ImportPlan, Reject
+from impler_pipelines.orchestration.attempts import Attempt
+from impler_pipelines.orchestration.references import ExtractedRecords, MappedRows
+from impler_pipelines.orchestration.tabular import (
+    REJECT_SCHEMA,
+    batch_writer,
+    count_reasons,
+    markdown_table,
+    read_batches,
+    reject_batch,
+)
+
+
+def map_to_artifacts(
+    attempt: Attempt,
+    plan: ImportPlan,
+    extracted: ExtractedRecords,
+    reasons: Counter[str],
+    previews: dict[str, Any],
+) -> MappedRows:
+    """Map all batches; fills ``reasons`` and ``previews`` for the run's page in Dagster."""
+    artifacts = attempt.runtime.artifacts
+    rows_path, rejects_path = attempt.path("rows.arrow"), attempt.path("rejects.arrow")
+    preview = _Preview(attempt.runtime.settings.preview_rows)
+    records = filtered = valid = invalid = 0
+    with ExitStack() as stack:
+        rows = stack.enter_context(batch_writer(artifacts, rows_path, row_schema(plan.columns)))
+        rejects = stack.enter_context(batch_writer(artifacts, rejects_path, REJECT_SCHEMA))
+        batches = read_batches(artifacts, extracted.path)
+        for mapped in map_batches(batches, columns=plan.columns, filters=plan.filters):
+            rows.write_batch(mapped.rows)
+            if mapped.rejects:
+                rejects.write_batch(reject_batch(mapped.rejects))
+            count_reasons(mapped.rejects, reasons)
+            preview.add(mapped)
+            records += mapped.records
+            filtered += mapped.filtered
+            valid += mapped.rows.num_rows
+            invalid += len(mapped.rejects)
+    previews.update(preview.tables())
+    return MappedRows(
+        rows_path,
+        rejects_path,
+        records,
+        filtered,
+        valid,
+        invalid,
+        # Mapped by another version of the plan than it was extracted by: nothing to rely on.
+        extracted.fingerprint if extracted.fingerprint == plan.fingerprint else "",
+        extracted.feed,
+    )
+
+
+class _Preview:
+    """The first rows and rejects, for Dagster's metadata; none when the setting is 0."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._rows: list[pa.RecordBatch] = []
+        self._rejects: list[Reject] = []
+
+    def add(self, mapped: MappedBatch) -> None:
+        """Keep what still fits of a batch."""
+        missing = self._limit - sum(batch.num_rows for batch in self._rows)
+        if missing > 0:
+            self._rows.append(mapped.rows.slice(0, missing))
+        self._rejects += mapped.rejects[: self._limit - len(self._rejects)]
+
+    def tables(self) -> dict[str, str]:
+        """Markdown tables by the name of their metadata entry."""
+        tables = {}
+        shown = [row for batch in self._rows for row in batch.to_pylist()]
+        if shown:
+            names = [name for name in shown[0] if not name.startswith("_")]
+            lines = [[row[name] for name in names] for row in shown]
+            tables["first rows"] = markdown_table(names, lines)
+        if self._rejects:
+            lines = [
+                [str(r.index), e.column, e.rule, e.value, e.message]
+                for r in self._rejects
+                for e in r.errors
+            ]
+            header = ["record", "column", "rule", "value", "message"]
+            tables["first rejects"] = markdown_table(header, lines)
+        return tables

@@ -1,0 +1,54 @@
+"""Names and tags that Dagster and the store share. It builds strings and reads them, no more."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+LOCATION = "impler_pipelines"
+REPOSITORY = "imports"
+SYNC_SENSOR = "sync_import_jobs"
+
+RUN_ID_TAG = "impler/run_id"
+IMPORT_JOB_TAG = "impler/import_job_id"
+EXTERNAL_USER_TAG = "impler/external_user_id"
+TEMPLATE_TAG = "impler/template_id"
+FEED_HOST_TAG = "impler/feed_host"
+
+_JOB = re.compile(r"import_([0-9a-f]{24})")
+_SCHEDULE = re.compile(r"import_([0-9a-f]{24})_schedule")
+
+
+def job_name(import_job_id: str) -> str:
+    """The Dagster job of an import job."""
+    return f"import_{import_job_id}"
+
+
+def schedule_name(import_job_id: str) -> str:
+    """The schedule of an import job."""
+    return f"import_{import_job_id}_schedule"
+
+
+def import_job_id_of_job(name: str) -> str | None:
+    """The import job id in a Dagster job's name, or None where the name is not of that form."""
+    match = _JOB.fullmatch(name)
+    return match[1] if match else None
+
+
+def import_job_id_of_schedule(name: str) -> str | None:
+    """The import job id in a schedule's name, or None where the name is not of that form."""
+    match = _SCHEDULE.fullmatch(name)
+    return match[1] if match else None
+
+
+def run_tags(
+    *, run_id: str, import_job_id: str, external_user_id: str, template_id: str, url: str
+) -> dict[str, str]:
+    """The tags of a Dagster run at launch: ids and the feed's host, never a secret."""
+    return {
+        RUN_ID_TAG: run_id,
+        IMPORT_JOB_TAG: import_job_id,
+        EXTERNAL_USER_TAG: external_user_id,
+        TEMPLATE_TAG: template_id,
+        FEED_HOST_TAG: urlsplit(url).hostname or "",
+    }

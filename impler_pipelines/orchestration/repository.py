@@ -1,0 +1,120 @@
+"""The repository ``imports``: definitions built lazily from a snapshot that is frozen at load.
+
+* Every list comes from the snapshot: one query, the first time a list is asked for.
+* ``get_job`` reads no store and fails for no well-formed id, so a run builds its own job alone,
+  and a worker that has run for days serves import jobs made a minute ago.
+* ``get_schedule`` for an id outside the snapshot gives a schedule whose ticks skip.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+
+from dagster import (
+    DagsterInvariantViolationError,
+    JobDefinition,
+    RepositoryData,
+    ResourceDefinition,
+    ScheduleDefinition,
+    SensorDefinition,
+)
+
+from impler_pipelines.errors import PipelineError
+from impler_pipelines.orchestration.jobs import build_job
+from impler_pipelines.orchestration.names import (
+    import_job_id_of_job,
+    import_job_id_of_schedule,
+    job_name,
+    schedule_name,
+)
+from impler_pipelines.orchestration.runtime import Runtime
+from impler_pipelines.orchestration.schedules import build_schedule
+from impler_pipelines.orchestration.sync_sensor import build_sync_sensor
+from impler_pipelines.store.sync import Definition, live_definitions
+
+_log = logging.getLogger(__name__)
+
+
+class ImportRepository(RepositoryData):
+    """Every live import job as a Dagster job, those that were ever active with a schedule."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._snapshot: Mapping[str, Definition] | None = None
+        self._sensor = build_sync_sensor(runtime, lambda: self._snapshot or {})
+
+    @property
+    def snapshot(self) -> Mapping[str, Definition]:
+        """The definitions as they were when a list was first asked for.
+
+        With the store out of reach it is empty and the location still loads; the sync sensor
+        asks for a reload once the store answers.
+        """
+        if self._snapshot is None:
+            try:
+                with self._runtime.transaction() as connection:
+                    self._snapshot = live_definitions(connection)
+            except PipelineError:
+                _log.exception("No import job is loaded: the store could not be read.")
+                self._snapshot = {}
+        return self._snapshot
+
+    def get_top_level_resources(self) -> Mapping[str, ResourceDefinition]:
+        """None: jobs carry their own resources."""
+        return {}
+
+    def get_env_vars_by_top_level_resource(self) -> Mapping[str, AbstractSet[str]]:
+        """None."""
+        return {}
+
+    def get_job_names(self) -> Sequence[str]:
+        """The Dagster job of each live import job."""
+        return [job_name(job_id) for job_id in self.snapshot]
+
+    def has_job(self, job_name: str) -> bool:
+        """True for every well-formed name, known or not: see ``get_job``."""
+        return import_job_id_of_job(job_name) is not None
+
+    def get_all_jobs(self) -> Sequence[JobDefinition]:
+        """All jobs of the snapshot."""
+        return [build_job(self._runtime, job_id, d) for job_id, d in self.snapshot.items()]
+
+    def get_job(self, job_name: str) -> JobDefinition:
+        """Build one job; in the code server with what the snapshot knows of it."""
+        job_id = import_job_id_of_job(job_name)
+        if job_id is None:
+            raise DagsterInvariantViolationError(f"{job_name!r} is not the name of an import job.")
+        return build_job(self._runtime, job_id, (self._snapshot or {}).get(job_id))
+
+    def get_schedule_names(self) -> Sequence[str]:
+        """The schedule of each import job that has been active."""
+        return [schedule_name(job_id) for job_id, d in self.snapshot.items() if d.scheduled]
+
+    def has_schedule(self, schedule_name: str) -> bool:
+        """True for every well-formed name: see ``get_schedule``."""
+        return import_job_id_of_schedule(schedule_name) is not None
+
+    def get_all_schedules(self) -> Sequence[ScheduleDefinition]:
+        """All schedules of the snapshot; one that can't be built is left out and logged."""
+        schedules = []
+        for job_id, definition in self.snapshot.items():
+            if not definition.scheduled:
+                continue
+            try:
+                schedules.append(build_schedule(self._runtime, job_id, definition))
+            except Exception:  # noqa: BLE001 - one bad import job must not take down the location
+                _log.exception("The schedule of import job %s can't be built.", job_id)
+        return schedules
+
+    def get_schedule(self, schedule_name: str) -> ScheduleDefinition:
+        """Build one schedule."""
+        job_id = import_job_id_of_schedule(schedule_name)
+        if job_id is None:
+            raise DagsterInvariantViolationError(f"{schedule_name!r} is not a schedule's name.")
+        return build_schedule(self._runtime, job_id, self.snapshot.get(job_id))
+
+    def get_all_sensors(self) -> Sequence[SensorDefinition]:
+        """The sync sensor."""
+        return [self._sensor]

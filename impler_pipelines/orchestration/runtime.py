@@ -1,0 +1,69 @@
+"""What every evaluation and op of one process shares: settings, the store, the artifact place.
+
+Nothing here goes stale: it keeps connections, never what was read over them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from impler_pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+    from impler_pipelines.orchestration.artifacts import Artifacts
+    from impler_pipelines.orchestration.dagster_gateway import DagsterGateway
+    from impler_pipelines.store.secrets import SecretBox
+
+
+class Runtime:
+    """One process's access to the store, Dagster and the artifacts; each opened on first use."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The store's connection pool."""
+        from impler_pipelines.store.engine import open_store
+
+        return open_store(self.settings.store_url)
+
+    @cached_property
+    def secrets(self) -> SecretBox:
+        """The box that opens stored secrets."""
+        from impler_pipelines.store.secrets import secret_box
+
+        return secret_box(self.settings)
+
+    @cached_property
+    def gateway(self) -> DagsterGateway:
+        """GraphQL to Dagster's webserver."""
+        from impler_pipelines.orchestration.dagster_gateway import DagsterGateway
+
+        return DagsterGateway(self.settings.dagster_webserver_url)
+
+    @cached_property
+    def artifacts(self) -> Artifacts:
+        """Where runs keep what their ops hand to each other."""
+        from impler_pipelines.orchestration.artifacts import Artifacts
+
+        return Artifacts(self.settings.artifacts_base_url)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One transaction on the store; raises ``StoreUnavailable``."""
+        from impler_pipelines.store.engine import transaction
+
+        with transaction(self.engine) as connection:
+            yield connection
+
+
+def utc_now() -> dt.datetime:
+    """The clock of this room: pure rooms and the store are told the time."""
+    return dt.datetime.now(dt.UTC)

@@ -1,0 +1,72 @@
+"""The sensor that makes Dagster converge to the store, and lets Dagster's toggles flow back.
+
+Each tick, in this order, and at most one reload a tick:
+
+1. definitions that differ from the snapshot: reload the code location, the rest waits
+2. runs that silently ended, due times that no tick claimed, import jobs past their end
+3. runs asked for: launched, unless a Dagster run carries their tag already
+4. once a minute: schedules switched in Dagster flow back
+5. schedules whose import job changed its state: started or stopped
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+
+from dagster import (
+    DefaultSensorStatus,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SensorResult,
+    SkipReason,
+    sensor,
+)
+
+from impler_pipelines.orchestration.names import SYNC_SENSOR
+from impler_pipelines.orchestration.runtime import Runtime, utc_now
+from impler_pipelines.orchestration.synchronizing import Synchronizer
+from impler_pipelines.store.sync import Definition
+
+INTERVAL_SECONDS = 5
+SWEEP_SECONDS = 60
+
+
+def build_sync_sensor(
+    runtime: Runtime, snapshot: Callable[[], Mapping[str, Definition]]
+) -> SensorDefinition:
+    """Build ``sync_import_jobs``; ``snapshot`` gives the definitions that this process loaded."""
+
+    @sensor(
+        name=SYNC_SENSOR,
+        minimum_interval_seconds=INTERVAL_SECONDS,
+        default_status=DefaultSensorStatus.RUNNING,
+    )
+    def sync_import_jobs(context: SensorEvaluationContext) -> SensorResult:
+        """Keep Dagster in step with the import jobs: definitions, launches, schedules."""
+        now = utc_now()
+        sync = Synchronizer(runtime, now)
+        if sync.reload_if_changed(snapshot()):
+            return _result(sync, context.cursor)
+        sync.settle_silent_runs()
+        sync.settle_time()
+        sync.launch_runs()
+        cursor = context.cursor
+        if cursor is None or now >= _moment(cursor) + dt.timedelta(seconds=SWEEP_SECONDS):
+            sync.adopt_toggles()
+            sync.sweep_artifacts()
+            cursor = now.isoformat()
+        sync.switch_schedules()
+        return _result(sync, cursor)
+
+    return sync_import_jobs
+
+
+def _result(sync: Synchronizer, cursor: str | None) -> SensorResult:
+    return SensorResult(
+        skip_reason=SkipReason("; ".join(sync.done) or "Everything is in step."), cursor=cursor
+    )
+
+
+def _moment(cursor: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(cursor)

@@ -1,0 +1,142 @@
+"""The steps of one sync tick. Each reads the store, acts on Dagster, notes what it did."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+
+from impler_pipelines.orchestration.names import (
+    import_job_id_of_schedule,
+    job_name,
+    run_tags,
+    schedule_name,
+)
+from impler_pipelines.orchestration.runtime import Runtime
+from impler_pipelines.store import import_jobs, runs, sync
+from impler_pipelines.store.due import claim_due_run
+from impler_pipelines.store.sync import Definition, Launch, Silent
+
+# Ticks come within seconds of a due time; one that is this late was lost with its daemon.
+_LOST_TICK = dt.timedelta(seconds=90)
+
+
+class Synchronizer:
+    """One tick's work at the moment ``now``; ``done`` says in words what was done."""
+
+    def __init__(self, runtime: Runtime, now: dt.datetime) -> None:
+        self._runtime = runtime
+        self._now = now
+        self.done: list[str] = []
+
+    def reload_if_changed(self, snapshot: Mapping[str, Definition]) -> bool:
+        """Reload the code location if import jobs were added, removed, rescheduled or renamed."""
+        with self._runtime.transaction() as connection:
+            live = sync.live_definitions(connection)
+        if live == snapshot:
+            return False
+        added, gone = len(live.keys() - snapshot.keys()), len(snapshot.keys() - live.keys())
+        changed = sum(1 for key in live.keys() & snapshot.keys() if live[key] != snapshot[key])
+        self._runtime.gateway.reload_location()
+        self.done.append(f"Reloaded: {added} added, {gone} removed, {changed} changed")
+        return True
+
+    def settle_silent_runs(self) -> None:
+        """Fail Runs whose process is gone, cancel those that were cancelled in Dagster."""
+        with self._runtime.transaction() as connection:
+            silent = sync.silent_runs(connection, now=self._now)
+        if not silent:
+            return
+        known = self._runtime.gateway.get_runs(
+            [s.dagster_run_id for s in silent if s.dagster_run_id]
+        )
+        for run in silent:
+            dagster_run = known.get(run.dagster_run_id or "")
+            self._settle(run, dagster_run.ended if dagster_run else "FAILED")
+
+    def settle_time(self) -> None:
+        """Claim due times whose tick was lost, complete import jobs past their end."""
+        with self._runtime.transaction() as connection:
+            import_jobs.complete_ended_import_jobs(connection, now=self._now)
+            lost = import_jobs.overdue_import_jobs(connection, before=self._now - _LOST_TICK)
+        for job_id in lost:
+            with self._runtime.transaction() as connection:
+                claim = claim_due_run(connection, job_id, now=self._now)
+            if claim.run and claim.job:
+                job = claim.job
+                self._launch(
+                    Launch(claim.run.id, job.id, job.template_id, job.external_user_id, job.url)
+                )
+
+    def launch_runs(self) -> None:
+        """Launch Runs that were asked for and have no Dagster run yet."""
+        with self._runtime.transaction() as connection:
+            wanted = sync.runs_to_launch(connection, now=self._now)
+        for launch in wanted:
+            self._launch(launch)
+
+    def adopt_toggles(self) -> None:
+        """Let schedules that were switched in Dagster pause and resume their import jobs."""
+        states = {
+            job_id: running
+            for name, running in self._runtime.gateway.schedule_states().items()
+            if (job_id := import_job_id_of_schedule(name)) is not None
+        }
+        with self._runtime.transaction() as connection:
+            adopted = sync.adopt_schedule_states(connection, states, now=self._now)
+        self.done += [f"{what} {job_id}, as in Dagster" for job_id, what in adopted.items()]
+
+    def switch_schedules(self) -> None:
+        """Start and stop schedules as their import jobs' states say."""
+        with self._runtime.transaction() as connection:
+            wanted = sync.schedules_to_switch(connection)
+        for job_id, running in wanted.items():
+            if running:
+                self._runtime.gateway.start_schedule(schedule_name(job_id))
+            else:
+                self._runtime.gateway.stop_schedule(schedule_name(job_id))
+            with self._runtime.transaction() as connection:
+                sync.note_switched(connection, job_id, running=running)
+            self.done.append(f"{'Started' if running else 'Stopped'} the schedule of {job_id}")
+
+    def sweep_artifacts(self) -> None:
+        """Delete what failed runs left behind, once it is old enough."""
+        keep = dt.timedelta(hours=self._runtime.settings.keep_failed_artifacts_hours)
+        self._runtime.artifacts.sweep(before=self._now - keep)
+
+    def _launch(self, launch: Launch) -> None:
+        existing = self._runtime.gateway.find_runs(launch.run_id)
+        if existing:
+            dagster_run_id = existing[0].id
+        else:
+            tags = run_tags(
+                run_id=launch.run_id,
+                import_job_id=launch.job_id,
+                external_user_id=launch.external_user_id,
+                template_id=launch.template_id,
+                url=launch.url,
+            )
+            dagster_run_id = self._runtime.gateway.launch_run(job_name(launch.job_id), tags)
+            self.done.append(f"Launched run {launch.run_id} of {launch.job_id}")
+        with self._runtime.transaction() as connection:
+            sync.note_launched(connection, launch.run_id, dagster_run_id)
+
+    def _settle(self, run: Silent, ended: str | None) -> None:
+        dead_since = self._now - dt.timedelta(seconds=runs.DEAD_AFTER_SECONDS)
+        dead = run.heartbeat_at is not None and run.heartbeat_at < dead_since
+        if ended is None and not dead:
+            return
+        with self._runtime.transaction() as connection:
+            if ended == "CANCELLED":
+                runs.cancel_run(
+                    connection, run.run_id, reason="Cancelled in Dagster.", now=self._now
+                )
+            else:
+                runs.fail_run(
+                    connection,
+                    run.run_id,
+                    error="The run's process ended unexpectedly; the next run starts anew.",
+                    now=self._now,
+                )
+        if ended is None and run.dagster_run_id:
+            self._runtime.gateway.cancel_run(run.dagster_run_id)
+        self.done.append(f"Settled run {run.run_id}, which had ended in silence")

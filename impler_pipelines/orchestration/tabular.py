@@ -1,0 +1,85 @@
+"""Arrow batches on the artifact place, and how few of them are shown in Dagster's metadata."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+
+from impler_pipelines.model import CellError, Reject
+from impler_pipelines.orchestration.artifacts import Artifacts
+
+REJECT_SCHEMA = pa.schema([("index", pa.int64()), ("record", pa.string()), ("errors", pa.string())])
+_WIDEST_CELL = 80
+
+
+@contextmanager
+def batch_writer(
+    artifacts: Artifacts, path: str, schema: pa.Schema
+) -> Iterator[pa.RecordBatchStreamWriter]:
+    """Write Arrow batches as an IPC stream."""
+    with artifacts.open(path, "wb") as file, pa.ipc.new_stream(file, schema) as writer:
+        yield writer
+
+
+def read_batches(artifacts: Artifacts, path: str) -> Iterator[pa.RecordBatch]:
+    """Read the batches of an IPC stream one at a time."""
+    with artifacts.open(path) as file, pa.ipc.open_stream(file) as reader:
+        yield from reader
+
+
+def reject_batch(rejects: Sequence[Reject]) -> pa.RecordBatch:
+    """Rejects as one Arrow batch; record and errors as JSON text."""
+    return pa.record_batch(
+        [
+            pa.array([r.index for r in rejects], pa.int64()),
+            pa.array([json.dumps(r.record) for r in rejects], pa.string()),
+            pa.array([json.dumps([_plain(e) for e in r.errors]) for r in rejects], pa.string()),
+        ],
+        schema=REJECT_SCHEMA,
+    )
+
+
+def read_rejects(artifacts: Artifacts, path: str) -> Iterator[Reject]:
+    """The rejects that ``reject_batch`` has written."""
+    for batch in read_batches(artifacts, path):
+        for row in batch.to_pylist():
+            errors = tuple(CellError(**error) for error in json.loads(row["errors"]))
+            yield Reject(row["index"], json.loads(row["record"]), errors)
+
+
+def count_reasons(rejects: Iterable[Reject], into: Counter[str]) -> None:
+    """Count each ``column: rule`` that refused a record."""
+    for reject in rejects:
+        into.update({f"{error.column}: {error.rule}" for error in reject.errors})
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A Markdown table; cells are shortened and can't break out of it."""
+    lines = [_line(header), _line(["---"] * len(header))]
+    return "\n".join(lines + [_line([_cell(value) for value in row]) for row in rows])
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(value: Any) -> str:
+    text = "" if value is None else " ".join(str(value).split())
+    text = text if len(text) <= _WIDEST_CELL else f"{text[:_WIDEST_CELL]}…"
+    for character in "\\`*_[]<>|":
+        text = text.replace(character, f"\\{character}")
+    return text
+
+
+def _plain(error: CellError) -> dict[str, str | None]:
+    return {
+        "column": error.column,
+        "rule": error.rule,
+        "value": error.value,
+        "message": error.message,
+    }
