@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -112,21 +114,19 @@ class _Mapper:
         name, rule = column.name or column.key, column.type.value.lower()
         if column.is_required and texts.null_count:
             missing = CellError(column.key, "required", None, f"{name} is required and is missing")
-            for row in pc.indices_nonzero(texts.is_null()).to_pylist():
-                errors[row] = [missing]
-        for row, refusal in cast.refusals.items():
-            text = texts[row].as_py()
-            message = f"{name}: {shown(text)} {refusal.reason}"
+            errors |= {row: [missing] for row in _nonzero(texts.is_null())}
+        refused = list(cast.refusals)
+        for row, text in zip(refused, _at(texts, refused), strict=True):
+            message = f"{name}: {shown(text)} {cast.refusals[row].reason}"
             errors[row] = [CellError(column.key, rule, text, message)]
         for validation in column.validations:
-            for row in broken_rows(column, validation, cast.values):
-                text = texts[row].as_py()
+            broken = broken_rows(column, validation, cast.values)
+            for row, text in zip(broken, _at(texts, broken), strict=True):
                 message = validation.error_message or (
                     f"{name}: {shown(text)} {expectation(validation)}"
                 )
-                errors.setdefault(row, []).append(
-                    CellError(column.key, validation.validate, text, message)
-                )
+                error = CellError(column.key, validation.validate, text, message)
+                errors.setdefault(row, []).append(error)
         return _TypedColumn(cast.values, errors)
 
     def _errors(
@@ -138,8 +138,9 @@ class _Mapper:
             for row, found in typed[column.key].errors.items():
                 errors.setdefault(row, []).extend(found)
         for rule, repeats in claims.repeats:
-            for row in repeats:
-                errors.setdefault(row, []).extend(_repeat_errors(rule, texts, row))
+            for owner in rule.owners:
+                for row, text in zip(repeats, _at(texts[owner.key], repeats), strict=True):
+                    errors.setdefault(row, []).append(_repeat_error(rule, owner, text))
         return errors
 
     def _rows(
@@ -167,20 +168,24 @@ def _refused(typed: Mapping[str, _TypedColumn], rows: int) -> dict[str, Rows]:
     return refused
 
 
-def _repeat_errors(
-    rule: UniqueRule, texts: Mapping[str, pa.Array], row: int
-) -> Iterator[CellError]:
-    for owner in rule.owners:
-        text = texts[owner.key][row].as_py()
-        subject = shown(text) if text is not None else "a missing value"
-        message = f"{owner.name or owner.key}: {subject} {rule.message}"
-        yield CellError(owner.key, rule.rule, text, message)
+def _repeat_error(rule: UniqueRule, owner: Column, text: str | None) -> CellError:
+    subject = shown(text) if text is not None else "a missing value"
+    message = f"{owner.name or owner.key}: {subject} {rule.message}"
+    return CellError(owner.key, rule.rule, text, message)
+
+
+def _at(texts: pa.Array, rows: Sequence[int]) -> list[Any]:
+    return list(texts.take(pa.array(rows, pa.int64())).to_pylist()) if rows else []
+
+
+def _nonzero(where: pa.Array) -> list[int]:
+    return list(pc.indices_nonzero(where).to_pylist())
 
 
 def _rejects(
     batch: pa.RecordBatch,
     columns: Sequence[Column],
-    places: np.ndarray,
+    places: npt.NDArray[np.int64],
     first: int,
     errors: Mapping[int, list[CellError]],
 ) -> tuple[Reject, ...]:

@@ -133,7 +133,7 @@ def parse_double(text: str) -> float | Refusal:
         whole, fraction = numeral.whole, numeral.fraction
         return Refusal(
             f"can be read as {whole}{fraction} and as {whole}.{fraction}:"
-            " write a decimal point, and no separator or more digits around it"
+            f" write a decimal point, {whole}{fraction}.00 or {whole}.{fraction}"
         )
     value = float(numeral.decimal())
     if math.isinf(value):

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import re2
 
 # Linear time is pattern times text: the memory that a compiled pattern may take bounds the first.
-_PATTERN_MEMORY = 512 * 1024
+_PATTERN_MEMORY = 256 * 1024
 _LONGEST_PATTERN = 1000
 
 

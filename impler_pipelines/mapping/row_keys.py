@@ -23,18 +23,20 @@ def digest_rows(values: Mapping[str, pa.Array], keys: Iterable[str]) -> Digests:
     """One 128-bit digest a row, as an array of shape (rows, 2).
 
     The digest is BLAKE2b (16 bytes, person ``impler-row-key-1``) of the columns ``keys`` in the
-    order of their names, each written ``key:octets:value``, joined by ``;``. A value is written as
+    order of their names, each written ``;key:octets:value``. A value is written as
     UTF-8 text, decimal integer, the bits of the float as a decimal integer, or microseconds since
     1970 in UTC. Missing values are left out, so that a new column that no record fills changes no
     digest. Batches, order of columns and names shown to people play no part.
     """
     parts = [_written(key, values[key]) for key in sorted(keys)]
-    joined = pc.binary_join_element_wise(*parts, ";", null_handling="skip").cast(pa.binary())
+    # the part that is never null: Arrow drops rows of which all parts are skipped
+    start = pa.repeat(pa.scalar(""), len(parts[0]))
+    joined = pc.binary_join_element_wise(start, *parts, ";", null_handling="skip")
     blake2b = hashlib.blake2b
     digests = b"".join(
         [
             blake2b(row, digest_size=DIGEST_BYTES, person=_PURPOSE).digest()
-            for row in joined.to_pylist()
+            for row in joined.cast(pa.binary()).to_pylist()
         ]
     )
     return np.frombuffer(digests, dtype=np.uint64).reshape(-1, 2)

@@ -46,7 +46,9 @@ def western_digits(text: str) -> str:
 
 def shown(text: str) -> str:
     """The text in quotes, shortened, on one line: for messages that a person reads."""
-    line = " ".join(text.split())
+    if len(text) <= _SHOWN_CHARACTERS and text.isprintable():
+        return f'"{text}"'
+    line = " ".join(text[: 4 * _SHOWN_CHARACTERS].split())
     if len(line) > _SHOWN_CHARACTERS:
         line = line[: _SHOWN_CHARACTERS - 1] + "…"
     return f'"{line}"'

@@ -69,27 +69,55 @@ def claim(
     in its columns (their key is unknown), ``unique_with`` also rows that lack the column's value.
     """
     rejected = np.logical_or.reduce(list(refused.values()))
-    digests = [digest_rows(values, rule.keys) for rule in rules]
-    skipped = [_skipped(rule, values, refused) for rule in rules]
-    known = [rule.seen.contains(found) for rule, found in zip(rules, digests, strict=True)]
-    words = [found.view("V16").ravel().tolist() for found in digests]
-    local: list[set[bytes]] = [set() for _ in rules]
-    repeats: list[list[int]] = [[] for _ in rules]
-    kept: list[int] = []
-    for row, is_rejected in enumerate(rejected.tolist()):
-        good = not is_rejected
-        for at in range(len(rules)):
-            if not skipped[at][row] and (known[at][row] or words[at][row] in local[at]):
+    batches = [_candidates(rule, values, refused) for rule in rules]
+    repeats, kept = _first_come(batches, rejected)
+    for rule, batch in zip(rules, batches, strict=True):
+        rule.seen.add(batch.digests[kept & ~batch.skipped])
+    return Claims(batches[0].digests, list(zip(rules, repeats, strict=True)))
+
+
+@dataclass(frozen=True)
+class _Candidates:
+    """One rule's view of a batch: rows it skips, and rows whose digest an earlier batch has."""
+
+    digests: Digests
+    skipped: Rows
+    known: Rows
+
+
+def _candidates(
+    rule: UniqueRule, values: Mapping[str, pa.Array], refused: Mapping[str, Rows]
+) -> _Candidates:
+    digests = digest_rows(values, rule.keys)
+    skipped = _skipped(rule, values, refused)
+    return _Candidates(digests, skipped, rule.seen.contains(digests) & ~skipped)
+
+
+def _first_come(batches: Sequence[_Candidates], rejected: Rows) -> tuple[list[list[int]], Rows]:
+    """The repeats by rule, and the rows that are kept, decided row by row in the feed's order."""
+    words = [batch.digests.view("V16").ravel().tolist() for batch in batches]
+    if not any(batch.known.any() for batch in batches) and all(
+        len(set(found)) == len(found) for found in words
+    ):
+        return [[] for _ in batches], ~rejected
+    skipped = [batch.skipped.tolist() for batch in batches]
+    known = [batch.known.tolist() for batch in batches]
+    claimed: list[set[bytes]] = [set() for _ in batches]
+    repeats: list[list[int]] = [[] for _ in batches]
+    kept = ~rejected
+    for row, is_kept in enumerate(kept.tolist()):
+        good = is_kept
+        for at, word in enumerate([found[row] for found in words]):
+            if known[at][row] or (word in claimed[at] and not skipped[at][row]):
                 repeats[at].append(row)
                 good = False
-        if good:
-            kept.append(row)
-            for at in range(len(rules)):
-                local[at].add(words[at][row])
-    for at, rule in enumerate(rules):
-        claimed = [row for row in kept if not skipped[at][row]]
-        rule.seen.add(digests[at][claimed])
-    return Claims(digests[0], list(zip(rules, repeats, strict=True)))
+        if not good:
+            kept[row] = False
+            continue
+        for at, found in enumerate(words):
+            if not skipped[at][row]:
+                claimed[at].add(found[row])
+    return repeats, kept
 
 
 def _row_rule(columns: Sequence[Column]) -> UniqueRule:

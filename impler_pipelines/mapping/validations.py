@@ -23,12 +23,12 @@ def broken_rows(column: Column, validation: Validation, values: pa.Array) -> lis
     measure = _measure(column.type, validation.validate, values)
     if measure is None:
         return []
-    outside = pc.scalar(False)
+    inside = pa.repeat(True, len(measure))
     if validation.min is not None:
-        outside = pc.or_(outside, pc.less(measure, _bound(measure, validation.min)))
+        inside = pc.and_(inside, pc.greater_equal(measure, _bound(measure, validation.min)))
     if validation.max is not None:
-        outside = pc.or_(outside, pc.greater(measure, _bound(measure, validation.max)))
-    return pc.indices_nonzero(pc.fill_null(outside, False)).to_pylist()  # type: ignore[no-any-return]
+        inside = pc.and_(inside, pc.less_equal(measure, _bound(measure, validation.max)))
+    return pc.indices_nonzero(pc.invert(pc.fill_null(inside, True))).to_pylist()  # type: ignore[no-any-return]
 
 
 def expectation(validation: Validation) -> str:
