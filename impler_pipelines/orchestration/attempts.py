@@ -10,7 +10,7 @@ import threading
 from datetime import timedelta
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from dagster import Failure, HookContext, OpExecutionContext, RetryRequested, failure_hook
 
@@ -28,9 +28,6 @@ from impler_pipelines.orchestration.names import (
 )
 from impler_pipelines.orchestration.runtime import Runtime, utc_now
 from impler_pipelines.store import plans, runs
-
-if TYPE_CHECKING:
-    from impler_pipelines.sources import FetchPolicy
 
 MAX_RETRIES = 3
 LONGEST_WAIT_SECONDS = 60.0  # a longer Retry-After ends the run and moves nextRun instead
@@ -111,18 +108,6 @@ class Attempt:
                 now=utc_now(),
             )
         self.runtime.artifacts.remove(self.run_id)
-
-    def fetch_policy(self) -> FetchPolicy:
-        """The caps of the settings, as the fetch takes them."""
-        from impler_pipelines.sources import FetchPolicy
-
-        settings = self.runtime.settings
-        return FetchPolicy(
-            allow_private_addresses=settings.allow_private_addresses,
-            max_bytes=settings.max_feed_bytes,
-            timeout_seconds=settings.fetch_timeout_seconds,
-            max_redirects=settings.max_redirects,
-        )
 
     def _tag(self, plan: ImportPlan) -> None:
         """A run started in the UI has no tags of ours yet; its re-executions inherit these."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from impler_pipelines.errors import MappingInvalid
-from impler_pipelines.extraction import Limits, extract_records
+from impler_pipelines.extraction import extract_records
 from impler_pipelines.model import ImportPlan
+from impler_pipelines.orchestration.limits import feed_limits
 from impler_pipelines.orchestration.references import FetchedFeed
 from impler_pipelines.orchestration.runtime import Runtime
 from impler_pipelines.orchestration.tabular import batch_writer
-from impler_pipelines.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -43,19 +43,11 @@ def extract_to_artifact(
         with batch_writer(runtime.artifacts, path, schema) as writer:
             for batch in stream:
                 writer.write_batch(batch)
+                runtime.report("extract_records", stream.records, "records")
     gone = set(stream.missing_paths) if stream.records else set()
     _refuse_if_required(plan, gone)
     missing = tuple(f"No record has a value at {path}." for path in sorted(gone))
     return Extracted(stream.records, tuple(stream.warnings) + missing)
-
-
-def feed_limits(settings: Settings) -> Limits:
-    """The caps of the settings, as extraction takes them."""
-    return Limits(
-        max_bytes=settings.max_feed_bytes,
-        max_depth=settings.max_depth,
-        max_entity_expansion_bytes=settings.max_entity_expansion_bytes,
-    )
 
 
 def _refuse_if_required(plan: ImportPlan, gone: set[str]) -> None:

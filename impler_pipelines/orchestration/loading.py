@@ -87,6 +87,7 @@ def _load_one(
                 loaded_at=utc_now(),
             ),
             finish=finish,
+            on_progress=lambda done: runtime.report("load_rows", done, "rows"),
         )
 
 

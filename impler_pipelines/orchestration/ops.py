@@ -22,6 +22,7 @@ from dagster import (
 
 from impler_pipelines.model import FeedState
 from impler_pipelines.orchestration.attempts import Attempt
+from impler_pipelines.orchestration.limits import fetch_policy
 from impler_pipelines.orchestration.references import (
     ExtractedRecords,
     FetchedFeed,
@@ -47,7 +48,12 @@ def fetch_feed(context: OpExecutionContext) -> Iterator[Output[FetchedFeed]]:
         path = attempt.path("feed")
         with attempt.runtime.artifacts.open(path, "wb") as into:
             result = fetch(
-                plan.url, into, policy=attempt.fetch_policy(), auth=plan.auth, state=known
+                plan.url,
+                into,
+                policy=fetch_policy(attempt.runtime.settings),
+                auth=plan.auth,
+                state=known,
+                on_progress=lambda done: attempt.runtime.report("fetch_feed", done, "bytes"),
             )
         attempt.note(http_status=result.status, bytes=result.bytes)
         if result.unchanged:

@@ -6,7 +6,7 @@ Nothing here goes stale: it keeps connections, never what was read over them.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -24,8 +24,14 @@ if TYPE_CHECKING:
 class Runtime:
     """One process's access to the store, Dagster and the artifacts; each opened on first use."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        report: Callable[[str, int, str], None] = lambda _op, _done, _unit: None,
+    ) -> None:
         self.settings = settings
+        self.report = report  # called with op, amount done and its unit as the ops go on
 
     @cached_property
     def engine(self) -> Engine:

@@ -1,0 +1,305 @@
+"""The command line. It reads arguments, calls a room, prints; it decides nothing itself.
+
+Heavy rooms are imported inside the commands, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from impler_pipelines.errors import PipelineError, SettingInvalid
+from impler_pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+    from sqlalchemy import Connection
+
+    from impler_pipelines.model import ImportJob
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Automated data import: a feed in, typed rows out, on a schedule.",
+)
+keys = typer.Typer(no_args_is_help=True, help="Access keys of the control API.")
+jobs = typer.Typer(no_args_is_help=True, help="Import jobs: list, run, pause, resume, delete.")
+app.add_typer(keys, name="keys")
+app.add_typer(jobs, name="import")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+JobId = Annotated[str, typer.Argument(help="The import job's id.")]
+_console = Console()
+_errors = Console(stderr=True)
+
+
+@app.command()
+def run(
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Also serve a sample feed with a demo import job.")
+    ] = False,
+    only: Annotated[
+        str | None,
+        typer.Option(help="Start these parts alone: database,code,webserver,daemon,api."),
+    ] = None,
+) -> None:
+    """Run the whole stack in the foreground until Ctrl-C."""
+    from impler_pipelines.supervisor.stack import run_stack
+
+    parts = frozenset(only.split(",")) if only else None
+    raise typer.Exit(run_stack(_settings(), demo=demo, only=parts))
+
+
+@app.command()
+def demo() -> None:
+    """Show it working: a sample feed becomes rows, in a temporary place, and all stops again."""
+    from impler_pipelines.supervisor.demo import run_demo
+
+    raise typer.Exit(run_demo())
+
+
+@app.command()
+def env() -> None:
+    """Print the environment that a plain `dagster dev` needs, as lines for a .env file."""
+    from impler_pipelines.supervisor.stack import stack_environment
+
+    for name, value in stack_environment(_settings()).items():
+        typer.echo(f"{name}={value}")
+
+
+@keys.command("create")
+def create_key(
+    project: Annotated[str, typer.Option(help="The project's name; it is made if it is new.")],
+    as_json: AsJson = False,
+) -> None:
+    """Make an access key and print it, this once."""
+    from impler_pipelines.store.projects import create_access_key
+
+    with _store() as connection:
+        access_key = create_access_key(connection, project)
+    if as_json:
+        typer.echo(json.dumps({"accessKey": access_key}))
+    else:
+        typer.echo(f"Access key of project {project} (it is not shown again):\n{access_key}")
+
+
+@app.command()
+def headings(
+    url: Annotated[str, typer.Argument(help="The feed's address.")],
+    record_path: Annotated[
+        str | None, typer.Option(help="The record path, where the detected one is wrong.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a feed's headings with samples, and the record path that was detected."""
+    reading = _read(url, record_path)
+    found = [
+        {"path": h.path, "samples": list(h.samples), "count": h.count, "repeated": h.repeated}
+        for h in reading.headings
+    ]
+    if as_json:
+        document = {
+            "format": reading.format,
+            "recordPath": reading.record_path,
+            "recordCount": reading.record_count,
+            "headings": found,
+            "warnings": list(reading.warnings),
+        }
+        typer.echo(json.dumps(document, ensure_ascii=False))
+        return
+    rows = [[h["path"], h["count"], "yes" if h["repeated"] else "", h["samples"]] for h in found]
+    title = f"{reading.record_count} records at {reading.record_path} ({reading.format})"
+    _print_table(title, ["heading", "records", "repeated", "samples"], rows)
+    for warning in reading.warnings:
+        _errors.print(f"[yellow]warning:[/] {warning}", highlight=False)
+
+
+@jobs.command("list")
+def list_jobs(
+    user: Annotated[str | None, typer.Option(help="Only this user's (externalUserId).")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500)] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List the live import jobs of this installation, newest first."""
+    from impler_pipelines.store.import_jobs import list_import_jobs
+
+    with _store() as connection:
+        found = list_import_jobs(connection, limit=limit, external_user_id=user)
+    if as_json:
+        typer.echo(json.dumps([_job_json(job) for job in found], ensure_ascii=False))
+        return
+    rows = [
+        [job.id, job.external_user_id, job.status, job.next_run, job.total_records, job.last_error]
+        for job in found
+    ]
+    header = ["id", "user", "status", "next run", "records", "last error"]
+    _print_table(f"{len(found)} import jobs", header, rows)
+
+
+@jobs.command("run")
+def run_job(job_id: JobId, as_json: AsJson = False) -> None:
+    """Run one import job now, in this process; no daemon is needed."""
+    from impler_pipelines.control_api.schemas import run_json
+    from impler_pipelines.orchestration.foreground import run_in_foreground
+
+    with _progress() as progress:
+        tasks: dict[str, Any] = {}
+
+        def report(op: str, done: int, unit: str) -> None:
+            if op not in tasks:
+                tasks[op] = progress.add_task(op, total=None, unit=unit)
+            progress.update(tasks[op], completed=done)
+
+        finished = run_in_foreground(_settings(), job_id, report)
+    document = run_json(finished)
+    if as_json:
+        typer.echo(json.dumps(document, ensure_ascii=False))
+    else:
+        names = ("status", "records", "valid", "invalid", "inserted", "updated", "unchanged")
+        typer.echo("  ".join(f"{name} {document[name]}" for name in names))
+    if finished.error:
+        _fail(finished.error)
+
+
+@jobs.command("pause")
+def pause_job(job_id: JobId, as_json: AsJson = False) -> None:
+    """Pause an import job."""
+    from impler_pipelines.store.import_jobs import pause_import_job
+
+    _change(pause_import_job, job_id, as_json)
+
+
+@jobs.command("resume")
+def resume_job(job_id: JobId, as_json: AsJson = False) -> None:
+    """Resume a paused import job."""
+    from impler_pipelines.store.import_jobs import resume_import_job
+
+    _change(resume_import_job, job_id, as_json)
+
+
+@jobs.command("delete")
+def delete_job(job_id: JobId, as_json: AsJson = False) -> None:
+    """Delete an import job; rows that it has loaded stay."""
+    from impler_pipelines.store.import_jobs import terminate_import_job
+
+    _change(terminate_import_job, job_id, as_json)
+
+
+def main() -> None:
+    """Run the command line; errors of ours end it with one line and status 1 (2 for settings)."""
+    try:
+        app()
+    except SettingInvalid as error:
+        _fail(str(error), status=2)
+    except PipelineError as error:
+        _fail(str(error))
+
+
+def _change(transition: Any, job_id: str, as_json: bool) -> None:
+    from impler_pipelines.store.projects import database_time
+
+    with _store() as connection:
+        job = transition(connection, job_id, now=database_time(connection))
+    if as_json:
+        typer.echo(json.dumps(_job_json(job), ensure_ascii=False))
+    else:
+        typer.echo(f"Import job {job.id} is {job.status}.")
+
+
+def _read(url: str, record_path: str | None) -> Any:
+    from impler_pipelines.extraction import read_feed
+    from impler_pipelines.orchestration.limits import feed_limits, fetch_policy
+    from impler_pipelines.sources import check_url, fetch, split_userinfo
+
+    settings = _settings()
+    address, auth = split_userinfo(url)
+    check_url(address)
+    with tempfile.TemporaryDirectory() as directory, _progress() as progress:
+        path = Path(directory) / "feed"
+        fetching = progress.add_task("fetching", total=None, unit="bytes")
+        with path.open("wb") as into:
+            fetched = fetch(
+                address,
+                into,
+                policy=fetch_policy(settings),
+                auth=auth,
+                on_progress=lambda done: progress.update(fetching, completed=done),
+            )
+        reading = progress.add_task("reading", total=None, unit="records")
+        return read_feed(
+            path,
+            content_type=fetched.content_type,
+            record_path=record_path,
+            limits=feed_limits(settings),
+            on_progress=lambda done: progress.update(reading, completed=done),
+        )
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """A progress display on a terminal; silent where the output is not one."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (
+        SpinnerColumn(finished_text="✓"),
+        TextColumn("{task.description:16}"),
+        TextColumn("{task.completed:,} {task.fields[unit]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=_errors, disable=not sys.stderr.isatty()) as progress:
+        yield progress
+
+
+def _print_table(title: str, header: list[str], rows: list[list[Any]]) -> None:
+    table = Table(title=title, title_justify="left")
+    for name in header:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*[_cell(value) for value in row])
+    _console.print(table)
+
+
+def _cell(value: Any) -> str:
+    from rich.markup import escape
+
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return "\n".join(escape(sample[:60]) for sample in value)
+    return escape(f"{value:%Y-%m-%d %H:%M}" if hasattr(value, "strftime") else str(value))
+
+
+def _job_json(job: ImportJob) -> dict[str, Any]:
+    from impler_pipelines.control_api.schemas import import_job_json
+
+    return import_job_json(job)
+
+
+@contextmanager
+def _store() -> Iterator[Connection]:
+    from impler_pipelines.store.engine import open_store, transaction
+
+    engine = open_store(_settings().store_url, pool_size=1)
+    try:
+        with transaction(engine) as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _settings() -> Settings:
+    return Settings.load()
+
+
+def _fail(message: str, *, status: int = 1) -> NoReturn:
+    _errors.print(f"[red]error:[/] {message}", highlight=False, soft_wrap=True)
+    raise SystemExit(status)

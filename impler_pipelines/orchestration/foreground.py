@@ -1,0 +1,52 @@
+"""One run of an import job in the calling process, for the command line. It needs no daemon."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from dagster import DagsterInstance, ExecuteInProcessResult
+
+from impler_pipelines.errors import PipelineError
+from impler_pipelines.model import Run
+from impler_pipelines.orchestration.jobs import build_job
+from impler_pipelines.orchestration.runtime import Runtime
+from impler_pipelines.settings import Settings
+from impler_pipelines.store import runs
+from impler_pipelines.store.import_jobs import lock_import_job
+
+
+def run_in_foreground(
+    settings: Settings, import_job_id: str, report: Callable[[str, int, str], None]
+) -> Run:
+    """Run the import job once and return its Run, failed or not.
+
+    ``report(op, done, unit)`` is called as the ops go on. Where ``make run`` has set up Dagster's
+    instance the run is recorded there, too. Raises ``NotFound`` for an unknown id.
+    """
+    runtime = Runtime(settings, report=report)
+    with runtime.transaction() as connection:
+        lock_import_job(connection, import_job_id)
+    with _instance(settings) as instance:
+        result = build_job(runtime, import_job_id).execute_in_process(
+            instance=instance, raise_on_error=False
+        )
+    with runtime.transaction() as connection:
+        run = runs.find_run_of(connection, result.run_id)
+    if run is None:
+        raise PipelineError(_first_failure(result) or "The run did not begin.")
+    return run
+
+
+def _instance(settings: Settings) -> DagsterInstance:
+    if not (settings.dagster_home / "dagster.yaml").exists():
+        return DagsterInstance.ephemeral()
+    os.environ["IMPLER_DAGSTER_STORAGE_URL"] = settings.dagster_storage_url  # dagster.yaml's word
+    return DagsterInstance.from_config(str(settings.dagster_home))
+
+
+def _first_failure(result: ExecuteInProcessResult) -> str | None:
+    for event in result.all_events:
+        if event.is_step_failure and event.step_failure_data.error:
+            return event.step_failure_data.error.message.strip()
+    return None
