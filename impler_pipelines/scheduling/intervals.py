@@ -85,6 +85,10 @@ def interval_problems(interval: Interval) -> list[FieldProblem]:
         )
     if interval.weekdays and interval.unit is not Unit.WEEKS:
         problems.append(FieldProblem("interval.weekdays", "goes only with the unit 'weeks'"))
+    if any(day not in WEEKDAYS for day in interval.weekdays):
+        problems.append(FieldProblem("interval.weekdays", f"takes {', '.join(WEEKDAYS)}"))
+    if interval.at is not None and (interval.at.second or interval.at.tzinfo):
+        problems.append(FieldProblem("interval.at", "is a whole minute, without a zone"))
     if interval.day_of_month is not None and interval.unit is not Unit.MONTHS:
         problems.append(FieldProblem("interval.dayOfMonth", "goes only with the unit 'months'"))
     if interval.day_of_month is not None and not 1 <= interval.day_of_month <= 31:
