@@ -1,0 +1,17 @@
+"""From bytes to headings, record path and record batches. Pure: no network, clock, environment."""
+
+from impler_pipelines.extraction.detection import Candidate
+from impler_pipelines.extraction.limits import Limits
+from impler_pipelines.extraction.paths import normalise_path
+from impler_pipelines.extraction.reading import FeedReading, read_feed
+from impler_pipelines.extraction.record_batches import RecordStream, extract_records
+
+__all__ = [
+    "Candidate",
+    "FeedReading",
+    "Limits",
+    "RecordStream",
+    "extract_records",
+    "normalise_path",
+    "read_feed",
+]

@@ -1,0 +1,149 @@
+"""Mapped paths compiled into a lookup by tag, so that a record is read in one walk.
+
+A path that a record lacks gives None; nothing is ever taken from another record. Values are taken
+as in ``values``. An empty one counts only where no other of its path holds text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from lxml import etree
+
+from impler_pipelines.extraction.matching import NameMatcher
+from impler_pipelines.extraction.paths import Segments, is_attribute
+from impler_pipelines.extraction.values import BLANK, full_text
+from impler_pipelines.model import Repeated
+
+Row = list[str | None]
+
+
+@dataclass(slots=True, eq=False)
+class _Node:
+    """One element below the record that some mapped path leads to or through."""
+
+    segments: dict[str, _Node] = field(default_factory=dict)
+    attributes: list[tuple[str, int]] = field(default_factory=list)
+    texts: list[int] = field(default_factory=list)
+    # The column of a node that is nothing but one column's text: the common case.
+    single: int = -1
+    by_tag: dict[object, _Node | None] = field(default_factory=dict)
+
+
+class RowReader:
+    """Reads one row from a record. ``paths`` are relative to it, with their column's number."""
+
+    def __init__(
+        self,
+        paths: Sequence[tuple[int, Segments, Repeated]],
+        constants: Row,
+        matcher: NameMatcher,
+    ) -> None:
+        self._constants = constants
+        self._matcher = matcher
+        self._root = _Node()
+        self._gathered = {
+            column: repeated for column, _, repeated in paths if repeated is not Repeated.FIRST
+        }
+        for column, path, _ in paths:
+            self._place(column, path)
+        self._finish(self._root)
+
+    def read(self, record: etree._Element) -> Row:
+        """The row of ``record``: the text of each column, or None."""
+        row = self._constants.copy()
+        gathered: dict[int, list[str]] = {column: [] for column in self._gathered}
+        root = self._root
+        if root.attributes or root.texts:
+            self._take(record, root, row, gathered)
+        self._walk(record, root, row, gathered)
+        for column, texts in gathered.items():
+            if texts:
+                row[column] = _combined(texts, self._gathered[column])
+        return row
+
+    def _place(self, column: int, path: Segments) -> None:
+        node = self._root
+        for segment in path:
+            if is_attribute(segment):
+                node.attributes.append((segment, column))
+                return
+            node = node.segments.setdefault(segment, _Node())
+        node.texts.append(column)
+
+    def _finish(self, node: _Node) -> None:
+        alone = not node.segments and not node.attributes and len(node.texts) == 1
+        if alone and node.texts[0] not in self._gathered:
+            node.single = node.texts[0]
+        for inner in node.segments.values():
+            self._finish(inner)
+
+    def _walk(
+        self, element: etree._Element, node: _Node, row: Row, gathered: dict[int, list[str]]
+    ) -> None:
+        by_tag = node.by_tag
+        for child in element:
+            try:
+                inner = by_tag[child.tag]
+            except KeyError:
+                inner = self._resolve(child, node)
+            if inner is None:
+                continue
+            single = inner.single
+            if single >= 0:
+                if not row[single]:
+                    text = _text(child)
+                    if text is not None:
+                        row[single] = text
+                continue
+            self._take(child, inner, row, gathered)
+            if inner.segments:
+                self._walk(child, inner, row, gathered)
+
+    def _take(
+        self, element: etree._Element, node: _Node, row: Row, gathered: dict[int, list[str]]
+    ) -> None:
+        for segment, column in node.attributes:
+            name = self._matcher.attribute(element, segment)
+            if name is not None:
+                self._put(column, element.get(name).strip(BLANK), row, gathered)
+        if node.texts:
+            text = _text(element)
+            if text is not None:
+                for column in node.texts:
+                    self._put(column, text, row, gathered)
+
+    def _put(self, column: int, text: str, row: Row, gathered: dict[int, list[str]]) -> None:
+        if column in gathered:
+            gathered[column].append(text)
+        elif not row[column]:
+            row[column] = text
+
+    def _resolve(self, child: etree._Element, node: _Node) -> _Node | None:
+        """The node for elements of ``child``'s tag; remembered, since a tag means one thing."""
+        found = None
+        if isinstance(child.tag, str):
+            fitting = [s for s in node.segments if self._matcher.is_named(child, s)]
+            prefix, local = child.prefix, child.tag.rpartition("}")[2]
+            written = f"{prefix}:{local}" if prefix else local
+            fitting.sort(key=lambda segment: segment != written)
+            found = node.segments[fitting[0]] if fitting else None
+        node.by_tag[child.tag] = found
+        return found
+
+
+def _text(element: etree._Element) -> str | None:
+    if len(element):
+        return full_text(element)
+    text: str | None = element.text
+    if text is not None and (stripped := text.strip(BLANK)):
+        return stripped
+    return None if element.attrib else ""
+
+
+def _combined(texts: list[str], repeated: Repeated) -> str:
+    if repeated is Repeated.JSON:
+        return json.dumps(texts, ensure_ascii=False)
+    return ", ".join(text for text in texts if text)

@@ -1,0 +1,199 @@
+"""One document as clean UTF-8 chunks, readable from its start again and again. It parses nothing.
+
+The first reading is the fast one: UTF-8 is believed, entities are not looked for. When a parser
+stumbles, ``repaired`` looks at the whole document and says whether another reading is worth it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import itertools
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from impler_pipelines.errors import FeedUnreadable
+from impler_pipelines.extraction.compression import CHUNK_BYTES, decompressed
+from impler_pipelines.extraction.encodings import (
+    Decoding,
+    first_decoding,
+    recoded,
+    second_decoding,
+)
+from impler_pipelines.extraction.entities import EntityFilter
+from impler_pipelines.extraction.kinds import refuse_binary, refuse_text, web_page
+from impler_pipelines.extraction.limits import Limits
+from impler_pipelines.extraction.prolog import Prolog, read_prolog, read_whole_prolog
+
+Source = bytes | Path | BinaryIO
+_SPOOL_BYTES = 8 * 1024**2
+
+
+def open_source(source: Source, limits: Limits) -> Callable[[], Iterator[bytes]]:
+    """A function that reads ``source`` from its start, decompressed.
+
+    A stream that can't seek is copied to a temporary file first. Raises ``FeedUnreadable`` if the
+    file can't be read.
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        content = bytes(source)
+        return lambda: decompressed(_slices(content), limits)
+    if isinstance(source, Path):
+        return lambda: decompressed(_file_chunks(source), limits)
+    stream = source if source.seekable() else _spooled(source)
+    start = stream.tell()
+    return lambda: decompressed(_stream_chunks(stream, start), limits)
+
+
+def _slices(content: bytes) -> Iterator[bytes]:
+    for at in range(0, len(content), CHUNK_BYTES):
+        yield content[at : at + CHUNK_BYTES]
+
+
+def _file_chunks(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                yield chunk
+    except OSError as error:
+        raise FeedUnreadable(f"The feed's file can't be read: {error.strerror}") from error
+
+
+def _stream_chunks(stream: BinaryIO, start: int) -> Iterator[bytes]:
+    stream.seek(start)
+    at = start
+    while True:
+        if stream.tell() != at:  # another reading of the same stream is under way
+            stream.seek(at)
+        chunk = stream.read(CHUNK_BYTES)
+        if not chunk:
+            return
+        at += len(chunk)
+        yield chunk
+
+
+def _spooled(stream: BinaryIO) -> BinaryIO:
+    copy = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115  lives on
+    while chunk := stream.read(CHUNK_BYTES):
+        copy.write(chunk)
+    copy.seek(0)
+    return copy  # type: ignore[return-value]  # it has BinaryIO's methods, not its type
+
+
+@dataclass(frozen=True)
+class Document:
+    """How to read one source: its bytes, their encoding, its prolog."""
+
+    again: Callable[[], Iterator[bytes]]
+    content_type: str | None
+    limits: Limits
+    decoding: Decoding
+    prolog: Prolog
+    with_entities: bool
+    html_references: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was recovered in encoding, prolog and entities."""
+        named: tuple[str, ...] = ()
+        if self.html_references:
+            total = sum(count for _, count in self.html_references)
+            names = ", ".join(f"&{name};" for name, _ in self.html_references[:5])
+            named = (f"{total} HTML entities that XML does not know were read as HTML: {names}.",)
+        return (*self.decoding.warnings, *self.prolog.warnings, *named)
+
+    def chunks(self) -> Iterator[bytes]:
+        """The document for the parser: UTF-8, without declaration and DOCTYPE."""
+        clean = self._without_prolog()
+        if not self.with_entities:
+            return clean
+        return self._entity_filter().filtered(clean)
+
+    def _entity_filter(self) -> EntityFilter:
+        return EntityFilter(self.prolog.entities, self.limits.max_entity_expansion_bytes)
+
+    def _without_prolog(self) -> Iterator[bytes]:
+        chunks = recoded(self.again(), self.decoding)
+        yield self.prolog.blanked
+        left = self.prolog.length
+        for chunk in chunks:
+            if left < len(chunk):
+                yield chunk[left:] if left else chunk
+            left = max(0, left - len(chunk))
+
+    def repaired(self) -> Document | None:
+        """Another reading of a document that did not parse, or None if there is none.
+
+        Raises the reason if looking closer shows one: bytes in no encoding, an unknown entity.
+        """
+        if self.decoding.trusted and not _is_utf8(self.again()):
+            decoding = second_decoding(next(self.again(), b""), self.content_type, self.again)
+            return _document(self.again, self.content_type, self.limits, decoding)
+        if not self.with_entities:
+            closer = self.with_entities_replaced()
+            return closer if closer.html_references else None
+        return None
+
+    def with_entities_replaced(self) -> Document:
+        """The same document with its entities replaced, after counting those of HTML."""
+        entities = self._entity_filter()
+        for _ in entities.filtered(self._without_prolog()):
+            pass
+        found = tuple(entities.html_references.most_common())
+        return replace(self, with_entities=True, html_references=found)
+
+
+def read_document(source: Source, content_type: str | None, limits: Limits) -> Document:
+    """Open ``source``. Raises ``FeedUnreadable`` and its children, and ``LimitExceeded``."""
+    again = open_source(source, limits)
+    head = b"".join(itertools.islice(again(), 2))
+    refuse_binary(head)
+    return _document(again, content_type, limits, first_decoding(head, content_type, again))
+
+
+def _document(
+    again: Callable[[], Iterator[bytes]],
+    content_type: str | None,
+    limits: Limits,
+    decoding: Decoding,
+) -> Document:
+    prolog = _prolog(recoded(again(), decoding), limits)
+    if prolog.root.rpartition(":")[2].lower() == "html":
+        raise web_page()
+    document = Document(again, content_type, limits, decoding, prolog, with_entities=False)
+    entities = prolog.entities
+    if not entities.internal and not entities.external:
+        return document
+    return document.with_entities_replaced()
+
+
+def _prolog(chunks: Iterator[bytes], limits: Limits) -> Prolog:
+    head = bytearray()
+    cap = limits.max_entity_expansion_bytes
+    wanted = 1
+    for chunk in chunks:
+        head += chunk
+        if len(head) < wanted:
+            continue
+        if wanted == 1:
+            refuse_text(head.decode(errors="replace"))
+        found = read_prolog(bytes(head), max_bytes=cap)
+        if found is not None:
+            return found
+        wanted = 2 * len(head)  # a long prolog is read a few times, not once for every chunk
+    if wanted == 1:
+        refuse_text("")
+    return read_whole_prolog(bytes(head), max_bytes=cap)
+
+
+def _is_utf8(chunks: Iterator[bytes]) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for chunk in chunks:
+            decoder.decode(chunk)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True

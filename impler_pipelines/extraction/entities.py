@@ -1,0 +1,152 @@
+"""Replaces entity references in UTF-8 chunks. It never fetches, and counts what it adds.
+
+* HTML's named entities (``&nbsp;``) become character references.
+* Entities of the document's own DOCTYPE become their replacement text, nested ones too; what that
+  adds is capped before it is built, so a billion laughs costs nothing.
+* References inside CDATA sections, comments and processing instructions are text, and stay.
+* External or unknown entities raise ``FeedMalformed``: their meaning is not certain.
+"""
+
+from __future__ import annotations
+
+import html.entities
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from impler_pipelines.errors import FeedMalformed, LimitExceeded
+from impler_pipelines.extraction.limits import MAX_ENTITY_EXPANSION_BYTES
+from impler_pipelines.extraction.prolog import Entities
+
+_PREDEFINED = {"lt", "gt", "amp", "apos", "quot"}
+_REFERENCE = re.compile(r"&([^\s<>&;#%\"']+);")
+_TOKEN = re.compile(rb"<!\[CDATA\[|<!--|<\?|&([^\s<>&;#%\"']+);")
+_ENDS = {b"<![CDATA[": b"]]>", b"<!--": b"-->", b"<?": b"?>"}
+_LONGEST_REFERENCE = 1024
+
+
+class EntityFilter:
+    """One pass over one document. ``html_references`` counts what was recovered."""
+
+    def __init__(self, entities: Entities, max_expansion_bytes: int) -> None:
+        self._entities = entities
+        self._cap = max_expansion_bytes
+        self._added = 0
+        self._line = 1
+        self._texts: dict[str, bytes] = {}
+        self._sizes: dict[str, int] = {}
+        self._end: bytes | None = None  # what ends the section that is being passed through
+        self.html_references: Counter[str] = Counter()
+
+    def filtered(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """``chunks`` with every reference replaced."""
+        held = b""
+        for chunk in chunks:
+            out, held = self._step(held + chunk)
+            yield out
+        if held:
+            yield held
+
+    def _step(self, data: bytes) -> tuple[bytes, bytes]:
+        out: list[bytes] = []
+        at = 0
+        while True:
+            if self._end is not None:
+                end = data.find(self._end, at)
+                if end < 0:
+                    keep = max(at, len(data) - len(self._end) + 1)
+                    return self._emit(out, data, at, keep), data[keep:]
+                out.append(data[at : end + len(self._end)])
+                at = end + len(self._end)
+                self._end = None
+            found = _TOKEN.search(data, at)
+            if found is None:
+                keep = self._safe_end(data, at)
+                return self._emit(out, data, at, keep), data[keep:]
+            out.append(data[at : found.start()])
+            at = found.end()
+            if found[1] is None:
+                self._end = _ENDS[found[0]]
+                out.append(found[0])
+            else:
+                out.append(self._replaced(found[1].decode(errors="replace"), found[0], out))
+
+    def _emit(self, out: list[bytes], data: bytes, at: int, keep: int) -> bytes:
+        out.append(data[at:keep])
+        joined = b"".join(out)
+        self._line += joined.count(b"\n")
+        return joined
+
+    @staticmethod
+    def _safe_end(data: bytes, at: int) -> int:
+        """Where a token that the next chunk may complete begins, else the end of ``data``."""
+        reference = data.rfind(b"&", max(at, len(data) - _LONGEST_REFERENCE))
+        if reference >= 0 and b";" not in data[reference:]:
+            return reference
+        opening = data.rfind(b"<", max(at, len(data) - len(b"<![CDATA[") + 1))
+        return opening if opening >= 0 else len(data)
+
+    def _replaced(self, name: str, written: bytes, before: list[bytes]) -> bytes:
+        if name in _PREDEFINED:
+            return written
+        if name in self._entities.internal:
+            text = self._text_of(name, before)
+            self._added += len(text)
+            if self._added > self._cap:
+                raise self._too_much()
+            return text
+        character = None if name in self._entities.external else html.entities.html5.get(f"{name};")
+        if character is None:
+            raise self._unknown(name, before)
+        self.html_references[name] += 1
+        return "".join(f"&#{ord(c)};" for c in character).encode()
+
+    def _text_of(self, name: str, before: list[bytes]) -> bytes:
+        if name not in self._texts:
+            if self._size_of(name, (), before) > self._cap:
+                raise self._too_much()
+            text = self._expanded(name, before)
+            if "<" not in text:  # a quotation mark must not end the attribute it stands in
+                text = text.replace('"', "&#34;").replace("'", "&#39;")
+            self._texts[name] = text.encode()
+        return self._texts[name]
+
+    def _size_of(self, name: str, above: tuple[str, ...], before: list[bytes]) -> int:
+        if name in above or len(above) > 100:
+            raise self._malformed(f"the entity &{name}; contains itself", before)
+        if name not in self._sizes:
+            text = self._entities.internal[name]
+            size = len(text.encode())
+            for inner in _REFERENCE.findall(text):
+                if inner in self._entities.internal:
+                    size += self._size_of(inner, (*above, name), before)
+            self._sizes[name] = size
+        return self._sizes[name]
+
+    def _expanded(self, name: str, before: list[bytes]) -> str:
+        def inner(found: re.Match[str]) -> str:
+            if found[1] in self._entities.internal and found[1] not in _PREDEFINED:
+                return self._expanded(found[1], before)
+            return self._replaced(found[1], found[0].encode(), before).decode()
+
+        return _REFERENCE.sub(inner, self._entities.internal[name])
+
+    def _too_much(self) -> LimitExceeded:
+        return LimitExceeded(
+            "The feed's entities expand too far",
+            f"{self._cap} bytes",
+            setting=MAX_ENTITY_EXPANSION_BYTES,
+        )
+
+    def _unknown(self, name: str, before: list[bytes]) -> FeedMalformed:
+        kind = (
+            "is external and never fetched"
+            if name in self._entities.external
+            else ("is not declared")
+        )
+        return self._malformed(f"the entity &{name}; {kind}", before)
+
+    def _malformed(self, reason: str, before: list[bytes]) -> FeedMalformed:
+        text = b"".join(before)
+        line = self._line + text.count(b"\n")
+        return FeedMalformed(reason, line=line, column=len(text) - text.rfind(b"\n"))

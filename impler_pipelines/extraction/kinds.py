@@ -1,0 +1,46 @@
+"""Recognises documents that are no XML by their first bytes, to say what they are instead."""
+
+from __future__ import annotations
+
+import re
+
+from impler_pipelines.errors import FeedUnreadable
+
+_BINARY = (
+    (b"%PDF-", "a PDF document"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"GIF8", "an image"),
+    (b"\x89PNG", "an image"),
+    (b"\xff\xd8\xff", "an image"),
+    (b"RIFF", "a media file"),
+    (b"ID3", "a media file"),
+)
+_COMMENTS = r"\s*(?:<!--.*?-->\s*|<\?xml\b[^>]*\?>\s*)*"
+_WEB_PAGE = re.compile(rf"{_COMMENTS}(?:<!doctype\s+html\b|<html[\s>])", re.IGNORECASE | re.DOTALL)
+_JSON = re.compile(r"\s*[\[{]")
+
+
+def refuse_binary(head: bytes) -> None:
+    """Raise ``FeedUnreadable`` if ``head`` begins a well-known binary format."""
+    for signature, what in _BINARY:
+        if head.startswith(signature):
+            raise FeedUnreadable(f"The address gives {what}, not an XML feed.")
+
+
+def refuse_text(head: str) -> None:
+    """Raise ``FeedUnreadable`` if ``head`` begins a web page, JSON, or nothing at all."""
+    start = head.lstrip("\ufeff")
+    if not start.strip():
+        raise FeedUnreadable("The feed is empty.")
+    if _WEB_PAGE.match(start):
+        raise web_page()
+    if _JSON.match(start):
+        raise FeedUnreadable("The address gives JSON, not an XML feed.")
+
+
+def web_page() -> FeedUnreadable:
+    """The error for an HTML page where a feed was expected."""
+    return FeedUnreadable(
+        "The address gives a web page (HTML), not a feed:"
+        " look on the page for a link to its RSS or Atom feed."
+    )

@@ -1,0 +1,210 @@
+"""Runs libxml2 over a document and hands out elements; the only module that touches its parser.
+
+* Elements arrive complete, and what lies behind them is dropped after each chunk: memory is bound
+  by one chunk and one record.
+* Undeclared prefixes are no error here: libxml2 keeps such names literally (``g:price``).
+* Every other complaint of the parser ends the reading, as ``FeedMalformed`` with line and column
+  or, where a cap was hit, as ``LimitExceeded``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from xml.parsers import expat
+
+from lxml import etree
+
+from impler_pipelines.errors import FeedMalformed, LimitExceeded, PipelineError
+from impler_pipelines.extraction.document import Document
+from impler_pipelines.extraction.limits import MAX_DEPTH, Limits
+from impler_pipelines.extraction.paths import Segments
+
+_LIBXML2_DEPTH = 256  # above it libxml2 wants huge_tree, which stops at 2048
+_UNDECLARED_PREFIX = etree.ErrorTypes.NS_ERR_UNDEFINED_NAMESPACE
+_HARMLESS = {_UNDECLARED_PREFIX, etree.ErrorTypes.WAR_NS_URI, etree.ErrorTypes.WAR_NS_URI_RELATIVE}
+_OUT_OF_BOUNDS = {
+    etree.ErrorTypes.ERR_RESOURCE_LIMIT,
+    etree.ErrorTypes.ERR_NAME_TOO_LONG,
+    etree.ErrorTypes.ERR_NO_MEMORY,
+}
+_PREFIX_MESSAGE = re.compile(r"Namespace prefix (\S+) (?:for \S+ )?on ")
+_TAG_HEAD_BYTES = 256 * 1024  # from here on the attributes of an unfinished tag are counted
+_SURVEY_SWEEP_BYTES = 1024**2  # when all elements are asked for, text needs its neighbours
+
+Event = tuple[str, etree._Element]
+
+
+class ElementStream:
+    """Start and end of the elements at some paths in one reading, in document order.
+
+    ``paths`` None means all elements. Namesakes of the elements asked for come too: the caller
+    looks at where they stand. Elements of the paths ``also`` are not kept whole.
+    ``undeclared`` gathers prefixes without a declaration; ``bytes_read`` counts clean bytes.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        paths: Iterable[Segments] | None,
+        also: Iterable[Segments] = (),
+    ) -> None:
+        self._document = document
+        self._limits = document.limits
+        self._whole = frozenset((len(p), _local(p[-1])) for p in paths or ())
+        self._names = None if paths is None else _names([*paths, *also], document.prolog.root)
+        self._unswept = 0
+        self._root: etree._Element | None = None
+        self._root_ended = False
+        self._since_progress = 0
+        self._guard = _AttributeGuard(document.limits)
+        self.undeclared: set[str] = set()
+        self.bytes_read = 0
+
+    def batches(self) -> Iterator[list[Event]]:
+        """Lists of (``start`` or ``end``, element), one for each chunk.
+
+        At its end an element is complete; it is gone when the next list is asked for.
+        """
+        parser = self._parser()
+        for chunk in self._document.chunks():
+            if not chunk:
+                continue
+            self._guard.watch(chunk)
+            self._feed(parser, chunk)
+            self.bytes_read += len(chunk)
+            events: list[Event] = list(parser.read_events())
+            if events:
+                self._note_root(events)
+                yield events
+            self._sweep(len(chunk), bool(events))
+        self._close(parser)
+
+    def _parser(self) -> etree.XMLPullParser:
+        return etree.XMLPullParser(
+            events=("start", "end"),
+            tag=None if self._names is None else [f"{{*}}{n}" for n in self._names],
+            encoding="utf-8",
+            huge_tree=self._limits.max_depth > _LIBXML2_DEPTH,
+            no_network=True,
+            load_dtd=False,
+            resolve_entities=False,
+            remove_comments=True,
+            remove_pis=True,
+        )
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was recovered while parsing."""
+        if not self.undeclared:
+            return ()
+        names = ", ".join(sorted(self.undeclared)[:5])
+        return (f"Prefixes without a namespace declaration are kept as written: {names}.",)
+
+    def _note_root(self, events: list[Event]) -> None:
+        if self._root is None:
+            self._root = events[0][1].getroottree().getroot()
+        if events[-1][0] == "end" and events[-1][1] is self._root:
+            self._root_ended = True
+
+    def _sweep(self, size: int, progressed: bool) -> None:
+        """Drop all elements that are complete and were handed out, or never will be."""
+        self._unswept += size
+        if self._names is None and self._unswept < _SURVEY_SWEEP_BYTES:
+            return
+        self._unswept = 0
+        node, depth = self._root, 1
+        while node is not None and (depth, _local(node.tag)) not in self._whole and len(node):
+            if len(node) > 1:
+                del node[:-1]
+                progressed = True
+            node, depth = node[-1], depth + 1
+        self._since_progress = 0 if progressed else self._since_progress + size
+        if self._since_progress > self._limits.max_record_bytes:
+            raise LimitExceeded(
+                "One element of the feed is too large", f"{self._limits.max_record_bytes} bytes"
+            )
+
+    def _feed(self, parser: etree.XMLPullParser, chunk: bytes) -> None:
+        try:
+            parser.feed(chunk)
+        except etree.XMLSyntaxError as error:
+            raise self._explained(parser) from error
+
+    def _close(self, parser: etree.XMLPullParser) -> None:
+        try:
+            parser.close()
+        except etree.XMLSyntaxError as error:
+            # The log is cut at 100 entries, so the root's end has to show that this is all.
+            entries = parser.feed_error_log
+            if not self._root_ended or any(e.type not in _HARMLESS for e in entries):
+                raise self._explained(parser) from error
+        for entry in parser.feed_error_log:
+            if entry.type == _UNDECLARED_PREFIX and (m := _PREFIX_MESSAGE.match(entry.message)):
+                self.undeclared.add(m[1])
+
+    def _explained(self, parser: etree.XMLPullParser) -> PipelineError:
+        entries = [e for e in parser.feed_error_log if e.type not in _HARMLESS]
+        if not entries:
+            return _second_opinion(self._document.chunks())
+        entry = next((e for e in entries if e.level == etree.ErrorLevels.FATAL), entries[0])
+        message = " ".join(entry.message.split()) or "it can't be parsed"
+        if entry.type not in _OUT_OF_BOUNDS:
+            return FeedMalformed(message, line=entry.line or None, column=entry.column or None)
+        if "depth" in message:
+            depth = max(self._limits.max_depth, _LIBXML2_DEPTH)
+            return LimitExceeded(
+                "The feed's elements are nested too deeply", f"{depth} levels", setting=MAX_DEPTH
+            )
+        if entry.type == etree.ErrorTypes.ERR_NAME_TOO_LONG:
+            return LimitExceeded("A name in the feed is too long", "50000 bytes")
+        return LimitExceeded("One value of the feed is too large", "10000000 bytes")
+
+
+class _AttributeGuard:
+    """Refuses a start tag of very many attributes before the parser builds them.
+
+    libxml2 holds an unfinished tag back, up to 10 MB: only its "=" signs can be seen from here.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limit = limits.max_attributes
+        self._length = 0
+        self._equals = 0
+
+    def watch(self, chunk: bytes) -> None:
+        opening = chunk.rfind(b"<")
+        if opening >= 0:
+            self._check(chunk[: chunk.find(b"<")])
+            self._length, self._equals = 0, 0
+        self._check(chunk[opening:] if opening >= 0 else chunk)
+
+    def _check(self, piece: bytes) -> None:
+        self._length += len(piece)
+        self._equals += piece.count(b'="') + piece.count(b"='")
+        if self._length > _TAG_HEAD_BYTES and self._equals > self._limit:
+            raise LimitExceeded("An element has too many attributes", f"{self._limit} attributes")
+
+
+def _local(name: str) -> str:
+    """The local part of a name as written, or of a tag in Clark notation."""
+    return name.rpartition("}")[2].rpartition(":")[2]
+
+
+def _names(paths: Iterable[Segments], root: str) -> frozenset[str]:
+    """The names libxml2 is asked for: local ones, and as written for undeclared prefixes."""
+    written = {root, *(path[-1] for path in paths)}
+    return frozenset(name for w in written for name in (w, _local(w)) if name)
+
+
+def _second_opinion(chunks: Iterable[bytes]) -> PipelineError:
+    """What expat says, for documents whose libxml2 error lies beyond the end of its log."""
+    parser = expat.ParserCreate("utf-8")
+    try:
+        for chunk in chunks:
+            parser.Parse(chunk, False)
+        parser.Parse(b"", True)
+    except expat.ExpatError as error:
+        reason = expat.ErrorString(error.code)
+        return FeedMalformed(reason, line=error.lineno, column=error.offset + 1)
+    return FeedMalformed("it can't be parsed")

@@ -1,0 +1,225 @@
+"""What stands before the root element: white space, XML declaration, DOCTYPE. It fetches nothing.
+
+Declaration and DOCTYPE are read here and blanked for the parser, so that line and column of what
+follows stay right and no entity, DTD or default attribute ever reaches libxml2. Recovered:
+
+* white space or byte order marks before the declaration (a warning each);
+* an encoding in the declaration that is unknown or wrong (see ``encodings``).
+
+Internal general entities are kept as ``Entities``. External ones, parameter entities and external
+subsets are noted and never followed: XML 1.0 (4.4.3) lets a non-validating reader do so.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from impler_pipelines.errors import FeedMalformed, LimitExceeded
+from impler_pipelines.extraction.limits import MAX_ENTITY_EXPANSION_BYTES
+
+_NAME = r"[^\s<>&;%\"'/\[\]=]+"
+_BLANK = " \t\r\n"
+_DECLARATION = re.compile(
+    r"""<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?:"1\.[0-9]+"|'1\.[0-9]+')"""
+    r"""(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*(?:"[^"<>]*"|'[^'<>]*'))?"""
+    r"""(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:"(?:yes|no)"|'(?:yes|no)'))?"""
+    r"""[ \t\r\n]*\?>"""
+)
+_LITERAL = r"""(?:"[^"]*"|'[^']*')"""
+_EXTERNAL = rf"(?:SYSTEM\s+{_LITERAL}|PUBLIC\s+{_LITERAL}(?:\s+{_LITERAL})?)"
+_DOCTYPE = re.compile(rf"<!DOCTYPE\s+{_NAME}(?:\s+(?P<external>{_EXTERNAL}))?\s*(?P<open>\[|>)")
+_SUBSET_ITEM = re.compile(
+    rf"""(?P<blank>\s+)
+    |(?P<comment><!--.*?-->)
+    |(?P<pi><\?.*?\?>)
+    |<!ENTITY\s+(?P<name>{_NAME})\s+(?:(?P<value>{_LITERAL})|(?P<outside>{_EXTERNAL})
+        (?:\s+NDATA\s+{_NAME})?)\s*>
+    |(?P<parameter><!ENTITY\s+%(?:[^"'>]++|{_LITERAL})*+>)
+    |(?P<other><!(?:ELEMENT|ATTLIST|NOTATION)(?:[^"'>]++|{_LITERAL})*+>)
+    |(?P<reference>%{_NAME};)
+    |(?P<end>\]\s*>)""",
+    re.DOTALL | re.VERBOSE,
+)
+_MISC = re.compile(r"[ \t\r\n]+|<!--.*?-->|<\?(?!xml[ \t\r\n]).*?\?>", re.DOTALL)
+_CHARACTER = re.compile(r"&#(?:x([0-9a-fA-F]{1,6})|([0-9]{1,7}));")
+_ROOT = re.compile(r"<([^\s<>/!?]+)")
+
+
+@dataclass(frozen=True)
+class Entities:
+    """What the internal subset declares: replacement texts by name, and names kept outside."""
+
+    internal: dict[str, str] = field(default_factory=dict)
+    external: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Prolog:
+    """The first ``length`` bytes of a document in UTF-8; the parser gets ``blanked`` instead."""
+
+    length: int
+    blanked: bytes
+    entities: Entities
+    has_doctype: bool
+    root: str
+    warnings: tuple[str, ...] = ()
+
+
+def read_prolog(head: bytes, *, max_bytes: int) -> Prolog | None:
+    """The prolog of a document in UTF-8 that begins with ``head``; None if more is needed.
+
+    Raises ``FeedMalformed`` for a DOCTYPE or declaration that can't be read, ``LimitExceeded``
+    for a prolog longer than ``max_bytes``.
+    """
+    try:
+        return _Reader(head).read()
+    except _Unfinished:
+        if len(head) <= max_bytes:
+            return None
+        raise LimitExceeded(
+            "What stands before the feed's first element is too large",
+            f"{max_bytes} bytes",
+            setting=MAX_ENTITY_EXPANSION_BYTES,
+        ) from None
+
+
+def read_whole_prolog(document: bytes, *, max_bytes: int) -> Prolog:
+    """The same of a ``document`` that is all there: one that ends in its prolog is malformed."""
+    found = read_prolog(document, max_bytes=max_bytes)
+    if found is None:
+        raise _Reader(document).malformed("it ends before its first element")
+    return found
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogateescape")
+
+
+class _Unfinished(Exception):
+    """The text ends inside the prolog."""
+
+
+class _Reader:
+    """Reads one prolog from left to right; ``parts`` is what the parser gets of it."""
+
+    def __init__(self, head: bytes) -> None:
+        self.text = head.decode(errors="surrogateescape")
+        self.at = 0
+        self.parts: list[str] = []
+        self.warnings: list[str] = []
+        self.entities: dict[str, str] = {}
+        self.external: set[str] = set()
+        self.has_doctype = False
+
+    def read(self) -> Prolog:
+        self._leading_blank()
+        self._declaration()
+        self._misc()
+        if self.text.startswith("<!DOCTYPE", self.at):
+            self.has_doctype = True
+            self._doctype()
+            self._misc()
+        root = self._root()
+        return Prolog(
+            length=len(_bytes(self.text[: self.at])),
+            blanked=_bytes("".join(self.parts)),
+            entities=Entities(self.entities, frozenset(self.external)),
+            has_doctype=self.has_doctype,
+            root=root,
+            warnings=tuple(self.warnings),
+        )
+
+    def malformed(self, reason: str) -> FeedMalformed:
+        line = self.text.count("\n", 0, self.at) + 1
+        column = self.at - (self.text.rfind("\n", 0, self.at) + 1) + 1
+        return FeedMalformed(reason, line=line, column=column)
+
+    def _leading_blank(self) -> None:
+        rest = self.text.lstrip(_BLANK + "\ufeff")
+        blank = self.text[: len(self.text) - len(rest)]
+        if len(rest) < len("<?xml ") and not rest:
+            raise _Unfinished
+        declared = re.match(r"<\?xml[ \t\r\n]", rest) is not None
+        if "\ufeff" in blank:
+            self.warnings.append("A stray byte order mark before the document was skipped.")
+        if declared and blank.strip("\ufeff"):
+            self.warnings.append("White space before the XML declaration was skipped.")
+        self._blank(len(blank))
+
+    def _declaration(self) -> None:
+        if not re.match(r"<\?xml[ \t\r\n]", self.text[self.at : self.at + 6]):
+            return
+        end = self.text.find("?>", self.at)
+        if end < 0:
+            raise _Unfinished
+        if not (found := _DECLARATION.match(self.text, self.at)):
+            raise self.malformed("its XML declaration can't be read")
+        self._blank(len(found[0]))
+
+    def _misc(self) -> None:
+        while found := _MISC.match(self.text, self.at):
+            self.parts.append(found[0])
+            self.at = found.end()
+        rest = self.text[self.at : self.at + 9]
+        if not rest or ("<!DOCTYPE".startswith(rest) and rest != "<!DOCTYPE"):
+            raise _Unfinished
+        unclosed = rest.startswith("<!--") or (
+            rest.startswith("<?") and not re.match(r"<\?xml[ \t\r\n]", rest)
+        )
+        if unclosed:
+            raise _Unfinished
+
+    def _root(self) -> str:
+        found = _ROOT.match(self.text, self.at)
+        if found is None:
+            return ""  # the parser says what is wrong
+        if found.end() == len(self.text):
+            raise _Unfinished
+        return found[1]
+
+    def _doctype(self) -> None:
+        found = _DOCTYPE.match(self.text, self.at)
+        if found is None:
+            if "]" in self.text[self.at :] or ">" in self.text[self.at :]:
+                raise self.malformed("its DOCTYPE can't be read")
+            raise _Unfinished
+        self._blank(len(found[0]))
+        if found["open"] == "[":
+            while self._subset_item():
+                pass
+
+    def _subset_item(self) -> bool:
+        found = _SUBSET_ITEM.match(self.text, self.at)
+        if found is None:
+            rest = self.text[self.at : self.at + 10]
+            if rest and not rest.startswith(("<", "%", "]")):
+                raise self.malformed("its DOCTYPE can't be read")
+            raise _Unfinished
+        name = found["name"]
+        if name and name not in self.entities and name not in self.external:
+            if found["value"]:  # the first declaration of a name counts (XML 1.0, 4.2)
+                self.entities[name] = self._replacement(found["value"][1:-1])
+            else:
+                self.external.add(name)
+        if (found["other"] or "").startswith("<!ATTLIST") and '"' in (found["other"] or ""):
+            self._warn_once("Default attributes declared in the DOCTYPE are not applied.")
+        self._blank(len(found[0]))
+        return found["end"] is None
+
+    def _replacement(self, literal: str) -> str:
+        return _CHARACTER.sub(self._character, literal)
+
+    def _character(self, found: re.Match[str]) -> str:
+        code = int(found[1], 16) if found[1] else int(found[2])
+        if code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
+            raise self.malformed(f"&#{code}; is not a character")
+        return chr(code)
+
+    def _warn_once(self, warning: str) -> None:
+        if warning not in self.warnings:
+            self.warnings.append(warning)
+
+    def _blank(self, length: int) -> None:
+        self.parts.append(re.sub(r"[^\r\n]", " ", self.text[self.at : self.at + length]))
+        self.at += length

@@ -1,0 +1,159 @@
+"""Extracts mapped values as Arrow record batches: N records in, exactly N rows out, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from impler_pipelines.errors import FeedHasNoRecords, FeedMalformed
+from impler_pipelines.extraction.around import values_around
+from impler_pipelines.extraction.columns import Row, RowReader
+from impler_pipelines.extraction.document import Document, Source, read_document
+from impler_pipelines.extraction.limits import Limits
+from impler_pipelines.extraction.matching import NameMatcher
+from impler_pipelines.extraction.paths import Segments, join_path, split_path, starts_with
+from impler_pipelines.extraction.record_elements import RecordElements
+from impler_pipelines.model import FieldMapping
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BATCH_ROWS = 5000
+_BATCH_BYTES = 4 * 1024**2
+
+
+def extract_records(
+    source: Source,
+    *,
+    record_path: str,
+    fields: Sequence[FieldMapping],
+    content_type: str | None = None,
+    limits: Limits = Limits(),  # noqa: B008  a frozen value
+    batch_rows: int = BATCH_ROWS,
+    on_progress: Callable[[int], None] | None = None,
+) -> RecordStream:
+    """Read the mapped ``fields`` of every record of ``source``.
+
+    Iterating yields ``pyarrow.RecordBatch`` of at most ``batch_rows`` rows and about 4 MB, one
+    nullable string column for each field, named by its key, in order. A feed that turns out
+    malformed raises in the middle of that: what came before must be thrown away.
+
+    Raises ``FeedUnreadable`` (``FeedMalformed``; ``FeedHasNoRecords`` if not even the parent of
+    the records is there) and ``LimitExceeded``.
+    """
+    document = read_document(source, content_type, limits)
+    return RecordStream(document, split_path(record_path), fields, batch_rows, on_progress)
+
+
+class RecordStream:
+    """One reading of a feed's records. Iterate once; the attributes are right after that.
+
+    ``records``: how many there were. ``missing_paths``: mapped paths that no record had.
+    ``warnings``: what was recovered on the way. ``schema`` is known from the start.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        record_path: Segments,
+        fields: Sequence[FieldMapping],
+        batch_rows: int,
+        on_progress: Callable[[int], None] | None,
+    ) -> None:
+        self._document = document
+        self._record_path = record_path
+        self._fields = tuple(fields)
+        self._batch_rows = batch_rows
+        self._on_progress = on_progress
+        self._filled = [False] * len(self._fields)
+        self.records = 0
+        self.warnings: tuple[str, ...] = ()
+        self.missing_paths: tuple[str, ...] = ()
+
+    @property
+    def schema(self) -> pa.Schema:
+        """One nullable string for each field, in order."""
+        import pyarrow as pa
+
+        return pa.schema([pa.field(f.key, pa.string()) for f in self._fields])
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        while True:
+            try:
+                yield from self._reading()
+            except FeedMalformed:
+                # The rows handed out so far are the same in the closer reading: it differs only
+                # in what this one stumbled over. They are skipped there.
+                closer = self._document.repaired()
+                if closer is None:
+                    raise
+                self._document = closer
+            else:
+                return
+
+    def _reading(self) -> Iterator[pa.RecordBatch]:
+        matcher = NameMatcher(self._record_path[0])
+        reader, most_rows = self._row_reader(matcher)
+        elements = RecordElements(self._document, self._record_path, matcher)
+        skip, handed_out_bytes = self.records, 0
+        rows: list[Row] = []
+        for records in elements.batches():
+            if skip:
+                records, skip = records[skip:], max(0, skip - len(records))
+            for record in records:
+                rows.append(reader.read(record))
+                if len(rows) >= most_rows:
+                    yield self._batch(rows)
+                    rows = []
+            if rows and elements.stream.bytes_read - handed_out_bytes > _BATCH_BYTES:
+                handed_out_bytes = elements.stream.bytes_read
+                yield self._batch(rows)
+                rows = []
+        if rows:
+            yield self._batch(rows)
+        self._conclude(elements)
+
+    def _row_reader(self, matcher: NameMatcher) -> tuple[RowReader, int]:
+        """The compiled mapping, and how many rows may be held at once."""
+        depth = len(self._record_path)
+        paths = [split_path(f.path) for f in self._fields]
+        inside = [
+            (column, path[depth:], self._fields[column].repeated)
+            for column, path in enumerate(paths)
+            if starts_with(path, self._record_path)
+        ]
+        outside = [p for p in paths if p and not starts_with(p, self._record_path)]
+        around = values_around(self._document, outside, self._record_path, matcher)
+        constants: Row = [around.get(path) for path in paths]
+        repeated_bytes = sum(len(value) for value in constants if value)
+        most_rows = min(self._batch_rows, _BATCH_BYTES // max(repeated_bytes, 1))
+        return RowReader(inside, constants, matcher), max(most_rows, 1)
+
+    def _batch(self, rows: list[Row]) -> pa.RecordBatch:
+        import pyarrow as pa
+
+        columns = [pa.array(values, pa.string()) for values in zip(*rows, strict=True)]
+        for number, column in enumerate(columns):
+            if column.null_count < len(column):
+                self._filled[number] = True
+        self.records += len(rows)
+        if self._on_progress is not None:
+            self._on_progress(self.records)
+        return pa.RecordBatch.from_arrays(columns, schema=self.schema)
+
+    def _conclude(self, elements: RecordElements) -> None:
+        warnings = [*self._document.warnings, *elements.stream.warnings]
+        if not self.records:
+            path = join_path(self._record_path)
+            if not elements.parent_seen:
+                raise FeedHasNoRecords(
+                    f"The feed has no {path!r} any more, nor the element around it:"
+                    " it is another kind of document than the one that was mapped."
+                )
+            warnings.append(f"The feed has no record: there is no {path!r} in it at present.")
+        self.warnings = tuple(warnings)
+        self.missing_paths = tuple(
+            field.path
+            for field, filled in zip(self._fields, self._filled, strict=True)
+            if not filled
+        )
