@@ -1,0 +1,86 @@
+"""Builds the app: routers, middleware, error bodies, what they share. It starts no server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Security
+
+from impler_pipelines import __version__
+from impler_pipelines.control_api import problems
+from impler_pipelines.control_api.auth import AccessKeys, scheme
+from impler_pipelines.control_api.feed_reading import FeedReader
+from impler_pipelines.control_api.metrics import CountedRequests, Metrics
+from impler_pipelines.control_api.problems import Problems
+from impler_pipelines.control_api.raw_paths import RawPaths
+from impler_pipelines.control_api.routes import (
+    documented,
+    feeds,
+    health,
+    import_jobs,
+    runs,
+    schedules,
+    templates,
+)
+from impler_pipelines.control_api.store_access import StoreAccess
+from impler_pipelines.orchestration.dagster_gateway import DagsterGateway
+from impler_pipelines.settings import Settings
+
+_DESCRIPTION = """Lets host apps keep their users' feeds imported: define templates, make import
+jobs, list, pause, resume and delete them. Send the project's key in the header `accesskey`.
+Times are ISO 8601 in UTC; lists are arrays, newest first, and continue behind `X-Next-Cursor`."""
+
+_MAX_BODY_BYTES = 1024**2
+_DAGSTER_TIMEOUT_SECONDS = 3
+
+
+def create_app(settings: Settings, *, migrate: bool = False) -> FastAPI:
+    """The control API over the store of ``settings``.
+
+    With ``migrate`` the store's migrations run in the background as the app starts, and until they
+    have, requests that need the store get 503.
+    """
+    store = StoreAccess(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if migrate:
+            store.migrate_in_background()
+        yield
+        store.close()
+
+    app = FastAPI(
+        title="Impler pipelines: control API",
+        version=__version__,
+        description=_DESCRIPTION,
+        redirect_slashes=False,
+        redoc_url=None,
+        lifespan=lifespan,
+        max_body_size=_MAX_BODY_BYTES,
+    )
+    app.state.settings, app.state.store = settings, store
+    app.state.feed_reader = FeedReader(settings)
+    app.state.metrics = Metrics(store)
+    app.state.dagster = DagsterGateway(
+        settings.dagster_webserver_url, timeout_seconds=_DAGSTER_TIMEOUT_SECONDS
+    )
+    _include_routers(app, settings)
+    problems.install(app)
+    # The last one added is the outermost.
+    app.add_middleware(AccessKeys, store=store)
+    app.add_middleware(RawPaths)
+    app.add_middleware(Problems)
+    app.add_middleware(CountedRequests, metrics=app.state.metrics)
+    return app
+
+
+def _include_routers(app: FastAPI, settings: Settings) -> None:
+    """The user's routes come first: ``user`` is never taken for an id."""
+    keyed = [documented.router, import_jobs.router, runs.router, templates.router]
+    keyed += [feeds.router, schedules.router]
+    if settings.legacy_get:
+        keyed.insert(1, documented.legacy_router)
+    for router in keyed:
+        app.include_router(router, dependencies=[Security(scheme)])
+    app.include_router(health.router)

@@ -1,0 +1,113 @@
+"""Reads a feed for a person who waits for the answer: headings and record path, no rows.
+
+The bytes go through a temporary file under the settings' caps, as they do in a run. Few feeds are
+read at a time, so that slow servers never take the threads that pausing and listing need.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from http import HTTPStatus
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends, Request
+from starlette.exceptions import HTTPException
+
+from impler_pipelines.control_api.problems import WebPageGiven
+from impler_pipelines.errors import FeedHasNoRecords, FeedUnreadable
+from impler_pipelines.extraction import FeedReading, read_feed
+from impler_pipelines.model import SourceAuth
+from impler_pipelines.orchestration.limits import feed_limits, fetch_policy
+from impler_pipelines.settings import Settings
+from impler_pipelines.sources import (
+    fetch,
+    find_announced_feeds,
+    public_url,
+)
+
+_AT_A_TIME = 16
+_RETRY_AFTER_SECONDS = 10
+_HEAD_BYTES = 1024**2  # a page announces its feeds in its head
+_WEB_PAGE = re.compile(rb"<!doctype\s+html\b|<html[\s>]", re.IGNORECASE)
+
+
+class FeedReader:
+    """Fetches and reads feeds under the settings' caps."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._policy = fetch_policy(settings)
+        self._limits = feed_limits(settings)
+        self._free = threading.BoundedSemaphore(_AT_A_TIME)
+
+    def read(
+        self,
+        url: str,
+        auth: SourceAuth | None,
+        record_path: str | None,
+        *,
+        or_detect: bool = False,
+    ) -> FeedReading:
+        """Fetch ``url`` and say what it holds; its ``records`` can't be read afterwards.
+
+        ``or_detect`` detects the record path where the feed has no record at ``record_path``.
+        Raises what ``fetch`` and ``read_feed`` raise, ``WebPageGiven`` for the address of a web
+        page, and HTTP 503 while too many feeds are being read.
+        """
+        with self._turn(), tempfile.TemporaryDirectory(prefix="impler-feed-") as directory:
+            path = Path(directory) / "feed"
+            with path.open("wb") as into:
+                fetched = fetch(url, into, policy=self._policy, auth=auth)
+            try:
+                return self._read(path, fetched.content_type, record_path, or_detect)
+            except FeedUnreadable as error:
+                page = _web_page(path)
+                if page is None:
+                    raise
+                found = find_announced_feeds(page, fetched.url)
+                raise WebPageGiven(public_url(url), [asdict(feed) for feed in found]) from error
+
+    def _read(
+        self, path: Path, content_type: str | None, record_path: str | None, or_detect: bool
+    ) -> FeedReading:
+        if record_path is not None and or_detect:
+            try:
+                kept = self._read(path, content_type, record_path, False)
+            except FeedHasNoRecords:
+                kept = None
+            return kept if kept and kept.record_count else self._read(path, content_type, None, False)
+        return read_feed(
+            path, content_type=content_type, record_path=record_path, limits=self._limits
+        )
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._free.acquire(blocking=False):
+            raise HTTPException(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f"{_AT_A_TIME} feeds are being read already: try again in a moment.",
+                headers={"Retry-After": str(_RETRY_AFTER_SECONDS)},
+            )
+        try:
+            yield
+        finally:
+            self._free.release()
+
+
+def _web_page(path: Path) -> bytes | None:
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    return head if _WEB_PAGE.search(head[:4096]) else None
+
+
+async def _feed_reader_of(request: Request) -> FeedReader:
+    reader: FeedReader = request.app.state.feed_reader
+    return reader
+
+
+Feeds = Annotated[FeedReader, Depends(_feed_reader_of)]

@@ -1,0 +1,119 @@
+"""The user's import jobs: exactly the requests that the automated import document names.
+
+Three of them change something by GET. They are the documented interface, deprecated in favour of
+their twins, and can be turned off (``IMPLER_LEGACY_GET=0``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from fastapi import APIRouter, Response
+
+from impler_pipelines.control_api.auth import ProjectId
+from impler_pipelines.control_api.pagination import (
+    DEFAULT_LIMIT,
+    Cursor,
+    Limit,
+    decode_moment,
+    encode_moment,
+    page,
+)
+from impler_pipelines.control_api.routes.parameters import FoundImportJob, JobId, UserId
+from impler_pipelines.control_api.schemas.import_jobs import ImportJobRead, ImportJobSummary
+from impler_pipelines.control_api.schemas.problems import problems
+from impler_pipelines.control_api.store_access import Store, StoreAccess
+from impler_pipelines.control_api.views import import_job_summary, import_job_view
+from impler_pipelines.model import ImportJob
+from impler_pipelines.store import import_jobs
+
+router = APIRouter(prefix="/v1/import-jobs/user", tags=["Import jobs of a user"])
+legacy_router = APIRouter(prefix="/v1/import-job/user", tags=["Import jobs of a user"])
+
+
+@router.get("/{externalUserId:segment}", responses=problems(422))
+def list_import_jobs_of_user(
+    response: Response,
+    external_user_id: UserId,
+    project_id: ProjectId,
+    store: Store,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> list[ImportJobSummary]:
+    """The user's import jobs, newest first, without deleted ones."""
+    before = decode_moment(cursor)
+    with store.transaction() as connection:
+        found = import_jobs.list_import_jobs(
+            connection,
+            limit=limit + 1,
+            project_id=project_id,
+            external_user_id=external_user_id,
+            before=before,
+        )
+    shown = page(response, found, limit, lambda job: encode_moment(job.created_at, job.id))
+    return [import_job_summary(job) for job in shown]
+
+
+@router.put("/{jobId:segment}/pause", responses=problems(404, 409))
+def pause_import_job(job: FoundImportJob, store: Store) -> ImportJobRead:
+    """Pause: a run that has started finishes, nothing starts after the answer."""
+    return _pause(job, store)
+
+
+@router.put("/{jobId:segment}/resume", responses=problems(404, 409))
+def resume_import_job(job: FoundImportJob, store: Store) -> ImportJobRead:
+    """Resume a paused import job; `nextRun` is recomputed from now."""
+    return _resume(job, store)
+
+
+@router.delete("/{externalUserId:segment}/{jobId:segment}", responses=problems(404, 422))
+def delete_import_job_of_user(
+    external_user_id: UserId, job_id: JobId, project_id: ProjectId, store: Store
+) -> ImportJobRead:
+    """Delete an import job of that user. Loaded rows stay."""
+    return _delete(external_user_id, job_id, project_id, store)
+
+
+@legacy_router.get("/{jobId:segment}/pause", deprecated=True, responses=problems(404, 409))
+def pause_import_job_by_get(job: FoundImportJob, store: Store) -> ImportJobRead:
+    """Pause; use `PUT /v1/import-jobs/user/{jobId}/pause` instead."""
+    return _pause(job, store)
+
+
+@legacy_router.get("/{jobId:segment}/resume", deprecated=True, responses=problems(404, 409))
+def resume_import_job_by_get(job: FoundImportJob, store: Store) -> ImportJobRead:
+    """Resume; use `PUT /v1/import-jobs/user/{jobId}/resume` instead."""
+    return _resume(job, store)
+
+
+@legacy_router.get(
+    "/{externalUserId:segment}/{jobId:segment}", deprecated=True, responses=problems(404, 422)
+)
+def delete_import_job_by_get(
+    external_user_id: UserId, job_id: JobId, project_id: ProjectId, store: Store
+) -> ImportJobRead:
+    """Delete; use `DELETE /v1/import-jobs/user/{externalUserId}/{jobId}` instead."""
+    return _delete(external_user_id, job_id, project_id, store)
+
+
+def _pause(job: ImportJob, store: StoreAccess) -> ImportJobRead:
+    with store.transaction() as connection:
+        paused = import_jobs.pause_import_job(connection, job.id, now=dt.datetime.now(dt.UTC))
+    return import_job_view(paused)
+
+
+def _resume(job: ImportJob, store: StoreAccess) -> ImportJobRead:
+    with store.transaction() as connection:
+        resumed = import_jobs.resume_import_job(connection, job.id, now=dt.datetime.now(dt.UTC))
+    return import_job_view(resumed)
+
+
+def _delete(
+    external_user_id: str, job_id: str, project_id: str, store: StoreAccess
+) -> ImportJobRead:
+    with store.transaction() as connection:
+        import_jobs.get_live_import_job(
+            connection, project_id=project_id, job_id=job_id, external_user_id=external_user_id
+        )
+        gone = import_jobs.terminate_import_job(connection, job_id, now=dt.datetime.now(dt.UTC))
+    return import_job_view(gone)

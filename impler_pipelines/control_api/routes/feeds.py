@@ -1,0 +1,51 @@
+"""Feeds before they are imported: what an address holds."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from fastapi import APIRouter
+
+from impler_pipelines.control_api.auth import ProjectId
+from impler_pipelines.control_api.feed_reading import Feeds
+from impler_pipelines.control_api.schemas.feeds import FeedRead, HeadingRead, InspectBody
+from impler_pipelines.control_api.schemas.problems import problems
+from impler_pipelines.control_api.source_requests import read_source
+from impler_pipelines.control_api.store_access import Store
+from impler_pipelines.control_api.suggestions import Suggestion, suggest
+from impler_pipelines.model import Template
+from impler_pipelines.store.templates import get_template
+
+router = APIRouter(prefix="/v1/feeds", tags=["Feeds"])
+
+
+@router.post(
+    "/inspect", responses=problems(404, 422, 502), response_model_exclude_defaults=True
+)
+def inspect_feed(body: InspectBody, project_id: ProjectId, store: Store, feeds: Feeds) -> FeedRead:
+    """Fetch a feed and say what it holds: record path, headings with samples, warnings.
+
+    With `templateId`, `suggestions` says which heading each column probably comes from: one whose
+    name is the column's key (score 1), name (0.9) or an alternate key (0.8). The address of a web
+    page answers 502 with the `feeds` that the page announces.
+    """
+    template = None
+    if body.template_id is not None:
+        with store.transaction() as connection:
+            template = get_template(
+                connection, store.box, project_id=project_id, template_id=body.template_id
+            )
+    url, auth = read_source(body)
+    reading = feeds.read(url, auth, body.record_path)
+    suggested = suggest(template.columns, reading.headings) if template else None
+    return FeedRead.model_validate(
+        {
+            "format": reading.format,
+            "record_path": reading.record_path,
+            "record_count": reading.record_count,
+            "candidates": reading.candidates,
+            "headings": reading.headings,
+            "suggestions": suggested,
+            "warnings": reading.warnings,
+        }
+    )

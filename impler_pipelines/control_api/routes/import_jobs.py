@@ -1,0 +1,141 @@
+"""Import jobs by id: made, read, changed, mapped and deleted."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from fastapi import APIRouter
+
+from impler_pipelines.control_api.auth import ProjectId
+from impler_pipelines.control_api.feed_reading import Feeds
+from impler_pipelines.control_api.import_job_requests import (
+    read_changes,
+    read_import_job,
+    read_mappings,
+)
+from impler_pipelines.control_api.routes.parameters import FoundImportJob, FoundTemplate
+from impler_pipelines.control_api.schemas.import_jobs import (
+    ImportJobCreate,
+    ImportJobRead,
+    ImportJobUpdate,
+    MappingRead,
+    MappingsReplace,
+)
+from impler_pipelines.control_api.schemas.problems import problems
+from impler_pipelines.control_api.store_access import Store
+from impler_pipelines.control_api.views import import_job_view, mapping_views
+from impler_pipelines.errors import StateConflict
+from impler_pipelines.model import ImportJob, ImportJobStatus, SourceAuth, TemplateMode
+from impler_pipelines.store import import_jobs
+from impler_pipelines.store.plans import load_plan
+from impler_pipelines.store.templates import columns_of, get_template
+
+router = APIRouter(prefix="/v1/import-jobs", tags=["Import jobs"])
+
+
+@router.post("/{templateId:segment}", status_code=201, responses=problems(404, 409, 422, 502))
+def create_import_job(
+    template: FoundTemplate,
+    body: ImportJobCreate,
+    project_id: ProjectId,
+    store: Store,
+    feeds: Feeds,
+) -> ImportJobRead:
+    """Import a feed into a template's columns from now on.
+
+    The feed is fetched at once, for its headings and record path. Required columns without a path
+    leave the import job in `MAPPING`, no interval in `SCHEDULING`; otherwise it is `RUNNING`, and
+    its first run starts right away unless `runNow` is false.
+    """
+    if template.mode is TemplateMode.MANUAL:
+        raise StateConflict(
+            f"Template {template.name!r} is of mode 'manual': only templates of mode 'automatic'"
+            " take import jobs."
+        )
+    now = dt.datetime.now(dt.UTC)
+    new = read_import_job(body, template.columns, feeds, now=now)
+    with store.transaction() as connection:
+        job = import_jobs.create_import_job(
+            connection,
+            store.box,
+            new,
+            project_id=project_id,
+            template_id=template.id,
+            now=dt.datetime.now(dt.UTC),
+        )
+    return import_job_view(job)
+
+
+@router.get("/{jobId:segment}", responses=problems(404))
+def get_import_job(job: FoundImportJob) -> ImportJobRead:
+    """One import job; also a deleted one."""
+    return import_job_view(job)
+
+
+@router.put("/{jobId:segment}", responses=problems(404, 409, 422, 502))
+def update_import_job(
+    job: FoundImportJob, body: ImportJobUpdate, store: Store, feeds: Feeds
+) -> ImportJobRead:
+    """Change an import job: absent means unchanged, null clears. See the body for the rules."""
+    _refuse_deleted(job)
+    if not body.given:
+        return import_job_view(job)
+    with store.transaction() as connection:
+        columns = columns_of(connection, job.template_id)
+
+    def stored_auth() -> SourceAuth | None:
+        with store.transaction() as connection:
+            return load_plan(connection, store.box, job.id).auth
+
+    now = dt.datetime.now(dt.UTC)
+    changes = read_changes(body, job, columns, feeds, stored_auth=stored_auth, now=now)
+    with store.transaction() as connection:
+        _refuse_deleted(import_jobs.lock_import_job(connection, job.id))
+        changed = import_jobs.update_import_job(
+            connection,
+            job.id,
+            now=dt.datetime.now(dt.UTC),
+            changes=changes.values,
+            reschedule=changes.reschedule,
+            box=store.box,
+        )
+    return import_job_view(changed)
+
+
+@router.delete("/{jobId:segment}", responses=problems(404))
+def delete_import_job(job: FoundImportJob, store: Store) -> ImportJobRead:
+    """Delete: hidden from lists at once; a second delete is 404. Loaded rows stay."""
+    with store.transaction() as connection:
+        gone = import_jobs.terminate_import_job(connection, job.id, now=dt.datetime.now(dt.UTC))
+    return import_job_view(gone)
+
+
+@router.get("/{jobId:segment}/mappings", responses=problems(404))
+def get_mappings(job: FoundImportJob, store: Store) -> list[MappingRead]:
+    """One entry for each column of the template. `suggestedPath` is a heading of the same name."""
+    with store.transaction() as connection:
+        return mapping_views(job, columns_of(connection, job.template_id))
+
+
+@router.put("/{jobId:segment}/mappings", responses=problems(404, 409, 422))
+def replace_mappings(
+    job: FoundImportJob, body: MappingsReplace, store: Store
+) -> list[MappingRead]:
+    """Replace all mappings; the same request again changes nothing.
+
+    422 names every required column without a path and every path that the feed lacks.
+    """
+    with store.transaction() as connection:
+        locked = import_jobs.lock_import_job(connection, job.id)
+        _refuse_deleted(locked)
+        columns = columns_of(connection, job.template_id)
+        mappings = read_mappings(body.mappings, locked, columns)
+        changed = import_jobs.update_import_job(
+            connection, job.id, now=dt.datetime.now(dt.UTC), changes={"mappings": mappings}
+        )
+    return mapping_views(changed, columns)
+
+
+def _refuse_deleted(job: ImportJob) -> None:
+    if job.status is ImportJobStatus.TERMINATED:
+        raise StateConflict("This import job was deleted: make a new one.", status=job.status)

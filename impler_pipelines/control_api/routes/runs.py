@@ -1,0 +1,127 @@
+"""Runs of an import job: asked for, listed, and what each of them rejected."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Response
+from starlette.responses import StreamingResponse
+
+from impler_pipelines.control_api.pagination import (
+    DEFAULT_LIMIT,
+    Cursor,
+    Limit,
+    decode_index,
+    decode_moment,
+    encode_index,
+    encode_moment,
+    page,
+)
+from impler_pipelines.control_api.rejects_csv import MEDIA_TYPE, csv_pieces
+from impler_pipelines.control_api.routes.parameters import FoundImportJob, RunId
+from impler_pipelines.control_api.schemas.problems import problems
+from impler_pipelines.control_api.schemas.runs import RejectRead, RunRead
+from impler_pipelines.control_api.store_access import Store, StoreAccess
+from impler_pipelines.model import Reject, Run
+from impler_pipelines.store import runs
+
+router = APIRouter(prefix="/v1/import-jobs/{jobId:segment}/runs", tags=["Runs"])
+
+_REJECTS_A_READ = 1000
+_AS_CSV: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "An array, or CSV: `_index`, the record's fields, `_errors`.",
+        "content": {"text/csv": {"example": "_index,price,_errors\r\n3,n/a,price: is no number\r\n"}},
+    }
+}
+
+
+def _run(job: FoundImportJob, run_id: RunId, store: Store) -> Run:
+    with store.transaction() as connection:
+        return runs.get_run(connection, job_id=job.id, run_id=run_id)
+
+
+FoundRun = Annotated[Run, Depends(_run)]
+
+
+@router.post("", status_code=202, responses=problems(404, 409))
+def run_import_job(job: FoundImportJob, store: Store) -> RunRead:
+    """Run now. A run that is queued already is the answer; one that is running is waited for."""
+    with store.transaction() as connection:
+        run = runs.run_now(connection, job.id, now=dt.datetime.now(dt.UTC))
+    return RunRead.model_validate(run)
+
+
+@router.get("", responses=problems(404, 422))
+def list_runs(
+    response: Response,
+    job: FoundImportJob,
+    store: Store,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> list[RunRead]:
+    """The import job's history, newest first; also of a deleted one."""
+    before = decode_moment(cursor)
+    with store.transaction() as connection:
+        found = runs.list_runs(connection, job_id=job.id, limit=limit + 1, before=before)
+    shown = page(response, found, limit, lambda run: encode_moment(run.created_at, run.id))
+    return [RunRead.model_validate(run) for run in shown]
+
+
+@router.get("/{runId:segment}", responses=problems(404))
+def get_run(run: FoundRun) -> RunRead:
+    """One run."""
+    return RunRead.model_validate(run)
+
+
+@router.get(
+    "/{runId:segment}/rejects",
+    response_model=list[RejectRead],
+    responses=problems(404, 422) | _AS_CSV,
+)
+def list_rejects(
+    response: Response,
+    run: FoundRun,
+    store: Store,
+    form: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Response | list[RejectRead]:
+    """The run's rejects in the feed's order: pages of JSON, or all of them as one CSV file.
+
+    In CSV, a value that a spreadsheet would run as a formula has `'` before it.
+    """
+    after = decode_index(cursor)
+    if form == "csv":
+        return _csv(store, run)
+    with store.transaction() as connection:
+        found = runs.list_rejects(connection, run.id, limit=limit + 1, after=after)
+    shown = page(response, found, limit, lambda reject: encode_index(reject.index))
+    return [RejectRead.model_validate(reject) for reject in shown]
+
+
+def _csv(store: StoreAccess, run: Run) -> Response:
+    with store.transaction() as connection:
+        fields = runs.reject_fields(connection, run.id)
+    batches = _batches(store, run)
+    # The first read happens before the answer begins, so that its failure has a status.
+    first = next(batches, [])
+    return StreamingResponse(
+        csv_pieces(fields, chain([first], batches)),
+        media_type=MEDIA_TYPE,
+        headers={"Content-Disposition": f'attachment; filename="rejects-{run.id}.csv"'},
+    )
+
+
+def _batches(store: StoreAccess, run: Run) -> Iterator[Sequence[Reject]]:
+    after = None
+    while True:
+        with store.transaction() as connection:
+            batch = runs.list_rejects(connection, run.id, limit=_REJECTS_A_READ, after=after)
+        if not batch:
+            return
+        yield batch
+        after = batch[-1].index

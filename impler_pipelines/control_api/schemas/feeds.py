@@ -1,0 +1,56 @@
+"""Feeds as they are looked at before anything is imported, as JSON."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, StrictStr
+
+from impler_pipelines.control_api.schemas.base import Body, Read, Url
+
+HeaderName = Annotated[StrictStr, Field(max_length=256)]
+HeaderValue = Annotated[StrictStr, Field(max_length=8192)]
+Path = Annotated[StrictStr, Field(min_length=1, max_length=4096)]
+
+
+class InspectBody(Body):
+    """A feed to look at; with ``templateId``, columns are suggested for its headings."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"url": "https://shop.example/feed.xml"}]}
+    )
+
+    url: Url
+    auth_header_name: HeaderName | None = None
+    auth_header_value: HeaderValue | None = Field(default=None, repr=False)
+    record_path: Path | None = None
+    template_id: StrictStr | None = None
+
+
+class HeadingRead(Read):
+    """One path that holds a value; ``count`` is the number of records that have it."""
+
+    path: str
+    samples: list[str]
+    count: int
+    repeated: bool
+
+
+class SuggestionRead(Read):
+    """A heading that a column probably comes from; ``score`` is from 0 to 1."""
+
+    key: str
+    path: str
+    score: float
+
+
+class FeedRead(Read):
+    """What a feed holds."""
+
+    format: str
+    record_path: str | None
+    record_count: int
+    candidates: list[Any]
+    headings: list[HeadingRead]
+    suggestions: list[SuggestionRead] | None = None
+    warnings: list[str]

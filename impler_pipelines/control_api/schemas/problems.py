@@ -1,0 +1,63 @@
+"""Error bodies as OpenAPI shows them; ``control_api.problems`` writes the real ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from impler_pipelines.control_api.schemas.base import Read
+
+
+class Detail(Read):
+    """One value that is not acceptable; ``field`` is its dotted path in the request."""
+
+    field: str
+    message: str
+
+
+class ProblemRead(Read):
+    """The body of every error."""
+
+    status_code: int
+    error: str
+    message: str
+    details: list[Detail] | None = None
+
+
+class AnnouncedFeedRead(Read):
+    """A feed that a web page announces (``<link rel="alternate">``)."""
+
+    url: str
+    title: str | None
+    type: str | None
+
+
+class WebPageProblemRead(ProblemRead):
+    """A feed could not be fetched or read; ``feeds`` is there when the address is a web page's."""
+
+    feeds: list[AnnouncedFeedRead] | None = None
+
+
+_MEANINGS = {
+    401: ("Unauthorized", "No key, or an unknown one."),
+    404: ("Not Found", "Unknown, or another project's."),
+    409: ("Conflict", "Not in a state that allows it."),
+    422: ("Unprocessable Entity", "A bad body or parameter, a refused address included."),
+    502: ("Bad Gateway", "The feed could not be fetched or read; the message says why."),
+    503: ("Service Unavailable", "The database can't be reached."),
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI's ``responses`` for these statuses, with 401 and 503, which every operation has."""
+    documented: dict[int | str, dict[str, Any]] = {}
+    for status in sorted({401, 503, *statuses}):
+        error, meaning = _MEANINGS[status]
+        example: dict[str, Any] = {"statusCode": status, "error": error, "message": meaning}
+        if status == 422:
+            example["details"] = [{"field": "mappings.0.path", "message": "the feed has no 'a > b'"}]
+        documented[status] = {
+            "model": WebPageProblemRead if status == 502 else ProblemRead,
+            "description": meaning,
+            "content": {"application/json": {"example": example}},
+        }
+    return documented

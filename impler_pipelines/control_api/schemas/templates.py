@@ -1,0 +1,171 @@
+"""Templates, their columns and destinations, as JSON."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, StrictBool, StrictStr
+
+from impler_pipelines.control_api.schemas.base import Body, Identifier, Part, Read, UtcTime
+from impler_pipelines.model import Column, ColumnType, LoadMode, TemplateMode, Validation
+
+Name = Annotated[StrictStr, Field(min_length=1, max_length=256, pattern=r"\S")]
+Bound = Annotated[float | None, Field(strict=True)]
+_Texts = Annotated[list[StrictStr], Field(default_factory=list)]
+
+TEMPLATE_EXAMPLE: dict[str, Any] = {
+    "name": "Products",
+    "mode": "automatic",
+    "columns": [
+        {"key": "title", "name": "Title", "type": "String", "isRequired": True},
+        {"key": "link", "name": "Link", "type": "String", "isRequired": True, "isUnique": True},
+        {"key": "price", "name": "Price", "type": "Double"},
+    ],
+    "destinations": [{"type": "sql", "table": "products", "mode": "upsert"}],
+}
+
+
+class ValidationBody(Part):
+    """One more rule of a column."""
+
+    rule: StrictStr = Field(alias="validate", examples=["range"])
+    min: Bound = None
+    max: Bound = None
+    columns: _Texts
+    error_message: StrictStr | None = None
+
+
+class ColumnBody(Part):
+    """One target field. ``name`` defaults to the key."""
+
+    key: StrictStr
+    name: StrictStr | None = Field(default=None, max_length=256)
+    type: ColumnType = ColumnType.STRING
+    is_required: StrictBool = False
+    is_unique: StrictBool = False
+    alternate_keys: _Texts
+    select_values: _Texts
+    allow_multi_select: StrictBool = False
+    delimiter: StrictStr = ","
+    regex: StrictStr | None = None
+    regex_description: StrictStr | None = None
+    date_formats: _Texts
+    default_value: StrictStr | None = None
+    validations: Annotated[list[ValidationBody], Field(default_factory=list)]
+
+    def column(self) -> Column:
+        """The same as a column of the model."""
+        return Column(
+            key=self.key,
+            name=self.name or self.key,
+            type=self.type,
+            is_required=self.is_required,
+            is_unique=self.is_unique,
+            alternate_keys=tuple(self.alternate_keys),
+            select_values=tuple(self.select_values),
+            allow_multi_select=self.allow_multi_select,
+            delimiter=self.delimiter,
+            regex=self.regex,
+            regex_description=self.regex_description,
+            date_formats=tuple(self.date_formats),
+            default_value=self.default_value,
+            validations=tuple(
+                Validation(v.rule, v.min, v.max, tuple(v.columns), v.error_message)
+                for v in self.validations
+            ),
+        )
+
+
+class DestinationBody(Part):
+    """Where rows go: a table. In an update, ``_id`` keeps what is not given of that destination.
+
+    Fields of destinations that are no tables are let through here, so that the type is what gets
+    refused.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    id: StrictStr | None = Field(default=None, alias="_id")
+    type: StrictStr = Field(default="sql", examples=["sql"])
+    table: StrictStr | None = None
+    url: StrictStr | None = Field(
+        default=None,
+        max_length=2048,
+        description="PostgreSQL or MySQL; without it rows go to IMPLER_DESTINATION_URL.",
+    )
+    mode: LoadMode | None = Field(default=None, description="`upsert` unless given.")
+
+
+_Columns = Annotated[list[ColumnBody], Field(max_length=1000)]
+_Destinations = Annotated[list[DestinationBody], Field(min_length=1, max_length=20)]
+
+
+class TemplateCreate(Body):
+    """A new template. Without destinations, rows go to one table named after the template."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [TEMPLATE_EXAMPLE]})
+
+    name: Name
+    mode: TemplateMode = TemplateMode.AUTOMATIC
+    columns: _Columns
+    destinations: _Destinations | None = None
+
+
+class TemplateUpdate(Body):
+    """What to change: absent means unchanged; columns and destinations are replaced whole."""
+
+    name: Name | None = None
+    mode: TemplateMode | None = None
+    columns: _Columns | None = None
+    destinations: _Destinations | None = None
+
+
+class ValidationRead(Read):
+    """One more rule of a column."""
+
+    rule: str = Field(validation_alias="validate", serialization_alias="validate")
+    min: float | None
+    max: float | None
+    columns: list[str]
+    error_message: str | None
+
+
+class ColumnRead(Read):
+    """One target field."""
+
+    key: str
+    name: str
+    type: ColumnType
+    is_required: bool
+    is_unique: bool
+    alternate_keys: list[str]
+    select_values: list[str]
+    allow_multi_select: bool
+    delimiter: str
+    regex: str | None
+    regex_description: str | None
+    date_formats: list[str]
+    default_value: str | None
+    validations: list[ValidationRead]
+
+
+class DestinationRead(Read):
+    """Where rows go. ``url`` holds neither user nor password; null is IMPLER_DESTINATION_URL."""
+
+    id: Identifier = Field(alias="_id")
+    type: str = "sql"
+    table: str
+    mode: LoadMode
+    url: str | None
+
+
+class TemplateRead(Read):
+    """A template."""
+
+    id: Identifier = Field(alias="_id")
+    name: str
+    mode: TemplateMode
+    columns: list[ColumnRead]
+    destinations: list[DestinationRead]
+    created_at: UtcTime
+    updated_at: UtcTime

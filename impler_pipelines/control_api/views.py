@@ -1,0 +1,108 @@
+"""The model's dataclasses as the API shows them: without secrets, times in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.engine import make_url
+
+from impler_pipelines.control_api.schemas.import_jobs import (
+    ImportJobRead,
+    ImportJobSummary,
+    MappingRead,
+)
+from impler_pipelines.control_api.schemas.templates import DestinationRead, TemplateRead
+from impler_pipelines.control_api.suggestions import suggest
+from impler_pipelines.destinations.faults import public_name
+from impler_pipelines.model import Column, ImportJob, Interval, SqlDestination, Template
+from impler_pipelines.scheduling import describe, interval_to_json
+from impler_pipelines.store.import_jobs import timing_of
+
+
+def template_view(template: Template) -> TemplateRead:
+    """A template; its destinations' URLs hold neither user nor password."""
+    return TemplateRead(
+        id=template.id,
+        name=template.name,
+        mode=template.mode,
+        columns=list(template.columns),  # type: ignore[arg-type]  # read from its attributes
+        destinations=[destination_view(one) for one in template.destinations],
+        created_at=template.created_at,
+        updated_at=template.updated_at,
+    )
+
+
+def destination_view(destination: SqlDestination) -> DestinationRead:
+    """One destination of a template."""
+    return DestinationRead(
+        id=destination.id,
+        table=destination.table,
+        mode=destination.mode,
+        url=public_destination_url(destination.url),
+    )
+
+
+def public_destination_url(url: str | None) -> str | None:
+    """A destination's URL as it may be shown."""
+    return None if url is None else public_name(make_url(url))
+
+
+def import_job_view(job: ImportJob) -> ImportJobRead:
+    """An import job with its headings."""
+    return ImportJobRead(**_fields(job), headings=list(job.headings))  # type: ignore[arg-type]  # read from its attributes
+
+
+def import_job_summary(job: ImportJob) -> ImportJobSummary:
+    """An import job as lists show it."""
+    return ImportJobSummary(**_fields(job))
+
+
+def mapping_views(job: ImportJob, columns: Sequence[Column]) -> list[MappingRead]:
+    """One entry for each of the template's columns, in its order."""
+    mapped = {mapping.key: mapping for mapping in job.mappings}
+    suggested = {one.key: one.path for one in suggest(columns, job.headings)}
+    return [
+        MappingRead(
+            key=column.key,
+            name=column.name,
+            is_required=column.is_required,
+            path=mapping.path if (mapping := mapped.get(column.key)) else None,
+            repeated=mapping.repeated if mapping else None,
+            suggested_path=suggested.get(column.key),
+        )
+        for column in columns
+    ]
+
+
+def _fields(job: ImportJob) -> dict[str, Any]:
+    scheduled = job.interval is not None or job.cron is not None
+    return {
+        "id": job.id,
+        "template_id": job.template_id,
+        "url": job.url,
+        "external_user_id": job.external_user_id,
+        "extra": job.extra,
+        "record_path": job.record_path,
+        "status": job.status,
+        "interval": _interval(job.interval),
+        "cron": job.cron,
+        "timezone": job.timezone,
+        "schedule_text": describe(timing_of(job)) if scheduled else None,
+        "next_run": job.next_run,
+        "ends_on": job.ends_on,
+        "filters": job.filters,
+        "is_invalid_records": bool(job.invalid_records),
+        "total_records": job.total_records,
+        "valid_records": job.valid_records,
+        "invalid_records": job.invalid_records,
+        "consecutive_failures": job.consecutive_failures,
+        "last_error": job.last_error,
+        "last_run": job.last_run,
+        "created_at": job.created_at,
+        "updated_at": job.updated_at,
+    }
+
+
+def _interval(interval: Interval | None) -> dict[str, Any] | None:
+    return None if interval is None else interval_to_json(interval)
