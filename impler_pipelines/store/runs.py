@@ -324,6 +324,13 @@ def list_rejects(
     ]
 
 
+def reject_fields(connection: Connection, run_id: str) -> list[str]:
+    """The names that occur in the records of a Run's rejects, in alphabetical order."""
+    name = func.jsonb_object_keys(rejects.c.record).label("name")
+    query = select(name).where(rejects.c.run_id == run_id).distinct().order_by(name)
+    return list(connection.scalars(query))
+
+
 def count_runs(connection: Connection) -> dict[str, int]:
     """How many runs there are by status, for metrics."""
     query = select(runs.c.status, func.count().label("number")).group_by(runs.c.status)

@@ -174,6 +174,13 @@ def destinations_of(
     return _destinations(connection, box, [template_id])[template_id]
 
 
+def columns_of(connection: Connection, template_id: str) -> tuple[Column, ...]:
+    """The template's columns, also of a deleted one: its import jobs can still be read."""
+    stored = connection.scalar(select(templates.c.columns).where(templates.c.id == template_id))
+    columns: tuple[Column, ...] = COLUMNS.validate_python(stored or [])
+    return columns
+
+
 def _older_than(columns: Any, before: tuple[dt.datetime, str]) -> Any:
     created_at, identifier = before
     return (columns.created_at < created_at) | (
