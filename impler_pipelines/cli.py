@@ -49,13 +49,13 @@ def run(
     ] = False,
     only: Annotated[
         str | None,
-        typer.Option(help="Start these parts alone: database,code,webserver,daemon,api."),
+        typer.Option(help="These parts alone: database,code-server,webserver,daemon,api."),
     ] = None,
 ) -> None:
     """Run the whole stack in the foreground until Ctrl-C."""
     from impler_pipelines.supervisor.stack import run_stack
 
-    parts = frozenset(only.split(",")) if only else None
+    parts = only.split(",") if only else None
     raise typer.Exit(run_stack(_settings(), demo=demo, only=parts))
 
 
@@ -70,7 +70,7 @@ def demo() -> None:
 @app.command()
 def env() -> None:
     """Print the environment that a plain `dagster dev` needs, as lines for a .env file."""
-    from impler_pipelines.supervisor.stack import stack_environment
+    from impler_pipelines.supervisor.parts import stack_environment
 
     for name, value in stack_environment(_settings()).items():
         typer.echo(f"{name}={value}")

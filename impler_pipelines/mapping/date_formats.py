@@ -104,7 +104,8 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
         elif piece in _MOMENT:
             yield _MOMENT[piece], piece
         else:  # T is no token of moment's and stands for itself in every ISO-like format
-            yield ("unknown" if piece.isalpha() and piece != "T" else "literal"), piece
+            unknown = piece.isascii() and piece.isalpha() and piece != "T"
+            yield ("unknown" if unknown else "literal"), piece
 
 
 def _unknown(source: str, text: str) -> str:

@@ -170,7 +170,7 @@ def _refused(typed: Mapping[str, _TypedColumn], rows: int) -> dict[str, Rows]:
 
 def _repeat_error(rule: UniqueRule, owner: Column, text: str | None) -> CellError:
     subject = shown(text) if text is not None else "a missing value"
-    message = f"{owner.name or owner.key}: {subject} {rule.message}"
+    message = rule.message or f"{owner.name or owner.key}: {subject} {rule.reason}"
     return CellError(owner.key, rule.rule, text, message)
 
 

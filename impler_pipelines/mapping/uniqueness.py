@@ -22,12 +22,16 @@ Rows = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class UniqueRule:
-    """``keys`` taken together come once. ``owners`` are the columns whose error a repeat is."""
+    """``keys`` taken together come once. ``owners`` are the columns whose error a repeat is.
+
+    ``reason`` follows the value in a sentence; ``message`` is the template's own, which stands alone.
+    """
 
     rule: str
     keys: tuple[str, ...]
     owners: tuple[Column, ...]
-    message: str
+    reason: str
+    message: str | None = None
     seen: DigestSet = field(default_factory=DigestSet)
 
 
@@ -48,15 +52,10 @@ def unique_rules(columns: Sequence[Column]) -> list[UniqueRule]:
             if validation.validate != "unique_with":
                 continue
             together = " and ".join(names[key] for key in (column.key, *validation.columns))
-            default = f"together with the rest of {together} has come before in this feed"
-            rules.append(
-                UniqueRule(
-                    "unique_with",
-                    (column.key, *validation.columns),
-                    (column,),
-                    validation.error_message or default,
-                )
-            )
+            reason = f"has come before in this feed: {together} together must differ"
+            keys = (column.key, *validation.columns)
+            own = validation.error_message
+            rules.append(UniqueRule("unique_with", keys, (column,), reason, own))
     return rules
 
 
@@ -124,13 +123,13 @@ def _row_rule(columns: Sequence[Column]) -> UniqueRule:
     unique = tuple(column for column in columns if column.is_unique)
     if not unique:
         keys = tuple(column.key for column in columns)
-        message = "belongs to a record that came before in this feed, value for value"
-        return UniqueRule("unique", keys, tuple(columns[:1]), message)
-    message = "has come before in this feed: it must differ in every record"
+        reason = "belongs to a record that came before in this feed, value for value"
+        return UniqueRule("unique", keys, tuple(columns[:1]), reason)
+    reason = "has come before in this feed: it must differ in every record"
     if len(unique) > 1:
         together = " and ".join(column.name or column.key for column in unique)
-        message = f"has come before in this feed: {together} together must differ in every record"
-    return UniqueRule("unique", tuple(column.key for column in unique), unique, message)
+        reason = f"has come before in this feed: {together} together must differ in every record"
+    return UniqueRule("unique", tuple(column.key for column in unique), unique, reason)
 
 
 def _skipped(rule: UniqueRule, values: Mapping[str, pa.Array], refused: Mapping[str, Rows]) -> Rows:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -64,10 +66,8 @@ def _digits(value: float | None) -> int | None:
     """Digits of the shortest plain notation: 10.5 has three, 1e300 has 301, 12.0 has two."""
     if value is None:
         return None
-    if isinstance(value, int):
-        return len(str(abs(value)))
-    text = format(abs(value), "f") if abs(value) >= 1e16 else repr(abs(value))
-    return sum(letter.isdecimal() for letter in text.removesuffix(".0").removesuffix(".000000"))
+    plain = format(Decimal(repr(abs(value))), "f").removesuffix(".0")
+    return sum(letter.isdecimal() for letter in plain)
 
 
 def _bound(measure: pa.Array, bound: float) -> pa.Scalar:

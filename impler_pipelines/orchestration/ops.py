@@ -1,9 +1,8 @@
 """The four ops of an import job: fetch → extract → map → load. Each calls a room and reports.
 
 Rooms are imported where they are used: a run that finds nothing new never loads lxml or Arrow.
+Annotations are not postponed here, since Dagster reads them when an op is defined.
 """
-
-from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator

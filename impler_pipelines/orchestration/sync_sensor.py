@@ -23,13 +23,14 @@ from dagster import (
     sensor,
 )
 
+from impler_pipelines.errors import DagsterUnavailable
 from impler_pipelines.orchestration.names import SYNC_SENSOR
 from impler_pipelines.orchestration.runtime import Runtime, utc_now
 from impler_pipelines.orchestration.synchronizing import Synchronizer
 from impler_pipelines.store.sync import Definition
 
 INTERVAL_SECONDS = 5
-SWEEP_SECONDS = 60
+SWEEP_INTERVAL = dt.timedelta(seconds=60)
 
 
 def build_sync_sensor(
@@ -44,29 +45,32 @@ def build_sync_sensor(
     )
     def sync_import_jobs(context: SensorEvaluationContext) -> SensorResult:
         """Keep Dagster in step with the import jobs: definitions, launches, schedules."""
-        now = utc_now()
-        sync = Synchronizer(runtime, now)
-        if sync.reload_if_changed(snapshot()):
-            return _result(sync, context.cursor)
-        sync.settle_silent_runs()
-        sync.settle_time()
-        sync.launch_runs()
-        cursor = context.cursor
-        if cursor is None or now >= _moment(cursor) + dt.timedelta(seconds=SWEEP_SECONDS):
-            sync.adopt_toggles()
-            sync.sweep_artifacts()
-            cursor = now.isoformat()
-        sync.switch_schedules()
-        return _result(sync, cursor)
+        sync = Synchronizer(runtime, utc_now())
+        try:
+            cursor = _synchronize(sync, snapshot(), context.cursor)
+        except DagsterUnavailable as error:
+            # At start the daemon ticks before the webserver is up. What is left waits for a tick.
+            context.log.warning(str(error))
+            sync.done.append(f"{error} The rest waits for the next tick.")
+            cursor = context.cursor
+        reason = "; ".join(sync.done) or "Everything is in step."
+        return SensorResult(skip_reason=SkipReason(reason), cursor=cursor)
 
     return sync_import_jobs
 
 
-def _result(sync: Synchronizer, cursor: str | None) -> SensorResult:
-    return SensorResult(
-        skip_reason=SkipReason("; ".join(sync.done) or "Everything is in step."), cursor=cursor
-    )
-
-
-def _moment(cursor: str) -> dt.datetime:
-    return dt.datetime.fromisoformat(cursor)
+def _synchronize(
+    sync: Synchronizer, snapshot: Mapping[str, Definition], cursor: str | None
+) -> str | None:
+    """Take the steps; returns the cursor, which is when schedules were last swept."""
+    if sync.reload_if_changed(snapshot):
+        return cursor
+    sync.settle_silent_runs()
+    sync.settle_time()
+    sync.launch_runs()
+    sweep_due = cursor is None or sync.now >= dt.datetime.fromisoformat(cursor) + SWEEP_INTERVAL
+    if sweep_due:
+        sync.adopt_toggles()
+        sync.sweep_artifacts()
+    sync.switch_schedules()
+    return sync.now.isoformat() if sweep_due else cursor

@@ -25,7 +25,7 @@ class Synchronizer:
 
     def __init__(self, runtime: Runtime, now: dt.datetime) -> None:
         self._runtime = runtime
-        self._now = now
+        self.now = now
         self.done: list[str] = []
 
     def reload_if_changed(self, snapshot: Mapping[str, Definition]) -> bool:
@@ -43,7 +43,7 @@ class Synchronizer:
     def settle_silent_runs(self) -> None:
         """Fail Runs whose process is gone, cancel those that were cancelled in Dagster."""
         with self._runtime.transaction() as connection:
-            silent = sync.silent_runs(connection, now=self._now)
+            silent = sync.silent_runs(connection, now=self.now)
         if not silent:
             return
         known = self._runtime.gateway.get_runs(
@@ -56,11 +56,11 @@ class Synchronizer:
     def settle_time(self) -> None:
         """Claim due times whose tick was lost, complete import jobs past their end."""
         with self._runtime.transaction() as connection:
-            import_jobs.complete_ended_import_jobs(connection, now=self._now)
-            lost = import_jobs.overdue_import_jobs(connection, before=self._now - _LOST_TICK)
+            import_jobs.complete_ended_import_jobs(connection, now=self.now)
+            lost = import_jobs.overdue_import_jobs(connection, before=self.now - _LOST_TICK)
         for job_id in lost:
             with self._runtime.transaction() as connection:
-                claim = claim_due_run(connection, job_id, now=self._now)
+                claim = claim_due_run(connection, job_id, now=self.now)
             if claim.run and claim.job:
                 job = claim.job
                 self._launch(
@@ -70,7 +70,7 @@ class Synchronizer:
     def launch_runs(self) -> None:
         """Launch Runs that were asked for and have no Dagster run yet."""
         with self._runtime.transaction() as connection:
-            wanted = sync.runs_to_launch(connection, now=self._now)
+            wanted = sync.runs_to_launch(connection, now=self.now)
         for launch in wanted:
             self._launch(launch)
 
@@ -82,7 +82,7 @@ class Synchronizer:
             if (job_id := import_job_id_of_schedule(name)) is not None
         }
         with self._runtime.transaction() as connection:
-            adopted = sync.adopt_schedule_states(connection, states, now=self._now)
+            adopted = sync.adopt_schedule_states(connection, states, now=self.now)
         self.done += [f"{what} {job_id}, as in Dagster" for job_id, what in adopted.items()]
 
     def switch_schedules(self) -> None:
@@ -101,7 +101,7 @@ class Synchronizer:
     def sweep_artifacts(self) -> None:
         """Delete what failed runs left behind, once it is old enough."""
         keep = dt.timedelta(hours=self._runtime.settings.keep_failed_artifacts_hours)
-        self._runtime.artifacts.sweep(before=self._now - keep)
+        self._runtime.artifacts.sweep(before=self.now - keep)
 
     def _launch(self, launch: Launch) -> None:
         existing = self._runtime.gateway.find_runs(launch.run_id)
@@ -121,21 +121,21 @@ class Synchronizer:
             sync.note_launched(connection, launch.run_id, dagster_run_id)
 
     def _settle(self, run: Silent, ended: str | None) -> None:
-        dead_since = self._now - dt.timedelta(seconds=runs.DEAD_AFTER_SECONDS)
+        dead_since = self.now - dt.timedelta(seconds=runs.DEAD_AFTER_SECONDS)
         dead = run.heartbeat_at is not None and run.heartbeat_at < dead_since
         if ended is None and not dead:
             return
         with self._runtime.transaction() as connection:
             if ended == "CANCELLED":
                 runs.cancel_run(
-                    connection, run.run_id, reason="Cancelled in Dagster.", now=self._now
+                    connection, run.run_id, reason="Cancelled in Dagster.", now=self.now
                 )
             else:
                 runs.fail_run(
                     connection,
                     run.run_id,
                     error="The run's process ended unexpectedly; the next run starts anew.",
-                    now=self._now,
+                    now=self.now,
                 )
         if ended is None and run.dagster_run_id:
             self._runtime.gateway.cancel_run(run.dagster_run_id)
