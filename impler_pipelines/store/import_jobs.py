@@ -80,11 +80,18 @@ def create_import_job(
     template_id: str,
     now: dt.datetime,
 ) -> ImportJob:
-    """Store a new import job and settle its first state. The template must be the project's."""
-    # The lock keeps the template from being deleted in between.
-    connection.execute(
-        select(templates.c.id).where(templates.c.id == template_id).with_for_update(read=True)
+    """Store a new import job and settle its first state. The template must be the project's.
+
+    Raises ``NotFound`` for a template that was deleted while the feed was being read.
+    """
+    # The lock keeps the template from being deleted, or its columns changed, in between.
+    template = connection.scalar(
+        select(templates.c.id)
+        .where(templates.c.id == template_id, templates.c.deleted_at.is_(None))
+        .with_for_update(read=True)
     )
+    if template is None:
+        raise NotFound("template", template_id)
     job_id = new_id()
     connection.execute(
         insert(import_jobs).values(
