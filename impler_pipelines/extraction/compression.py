@@ -20,16 +20,21 @@ from impler_pipelines.errors import FeedUnreadable, LimitExceeded
 from impler_pipelines.extraction.limits import MAX_FEED_BYTES, Limits
 
 CHUNK_BYTES = 32 * 1024
+_MOST_EMPTY_MEMBERS = 1000
 _DAMAGE = (zlib.error, lzma.LZMAError, zstandard.ZstdError, OSError, EOFError, ValueError)
 
 
-class _Decoder(Protocol):
+class Decoder(Protocol):
     """One member of a compressed stream."""
 
     @property
-    def eof(self) -> bool: ...
+    def eof(self) -> bool:
+        """Whether the member's end has been read."""
+
     @property
-    def unused_data(self) -> bytes: ...
+    def unused_data(self) -> bytes:
+        """What followed the member's end."""
+
     def pull(self, data: bytes) -> bytes:
         """At most a bounded piece of output; ``b""`` asks for what is still held back."""
 
@@ -101,17 +106,28 @@ class _Zstd:
         return out
 
 
-def _sniff(head: bytes) -> tuple[str, Callable[[], _Decoder]] | None:
+DECODERS: dict[str, Callable[[], Decoder]] = {
+    "gzip": lambda: _Zlib(16 + zlib.MAX_WBITS),
+    "zlib": lambda: _Zlib(zlib.MAX_WBITS),
+    "deflate": lambda: _Zlib(-zlib.MAX_WBITS),
+    "zstd": _Zstd,
+    "bzip2": lambda: _Bounded(bz2.BZ2Decompressor()),
+    "xz": lambda: _Bounded(lzma.LZMADecompressor(memlimit=2**28)),
+}
+
+
+def sniffed(head: bytes) -> str | None:
+    """The kind of compression that ``head`` (10 bytes or more) begins, or None."""
     if head[:3] == b"\x1f\x8b\x08":
-        return "gzip", lambda: _Zlib(31)
+        return "gzip"
     if head[:4] == b"\x28\xb5\x2f\xfd":
-        return "zstd", _Zstd
+        return "zstd"
     if head[:3] == b"BZh" and head[4:10] == b"1AY&SY":
-        return "bzip2", lambda: _Bounded(bz2.BZ2Decompressor())
+        return "bzip2"
     if head[:6] == b"\xfd7zXZ\x00":
-        return "xz", lambda: _Bounded(lzma.LZMADecompressor(memlimit=2**28))
+        return "xz"
     if len(head) > 1 and head[0] == 0x78 and (head[0] << 8 | head[1]) % 31 == 0:
-        return "zlib", lambda: _Zlib(15)
+        return "zlib"
     return None
 
 
@@ -121,19 +137,20 @@ def decompressed(chunks: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
     Raises ``LimitExceeded`` beyond ``max_bytes`` or ``max_compression_layers``.
     """
     for layer in range(limits.max_compression_layers + 1):
-        head, chunks = _peek(chunks)
-        found = _sniff(head)
+        head, chunks = peeked(chunks)
+        found = sniffed(head)
         if found is None:
             return _counted(chunks, limits)
         if layer == limits.max_compression_layers:
             break
-        chunks = _counted(_opened(chunks, *found), limits)
+        chunks = _counted(opened(chunks, found, DECODERS[found]), limits)
     raise LimitExceeded(
         "The feed is compressed over and over", f"{limits.max_compression_layers} layers"
     )
 
 
-def _peek(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+def peeked(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """The first 16 bytes or more of ``chunks``, and all of them again."""
     head = b""
     for chunk in chunks:
         head += chunk
@@ -159,24 +176,33 @@ def _counted(chunks: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
         yield chunk
 
 
-def _opened(chunks: Iterator[bytes], kind: str, make: Callable[[], _Decoder]) -> Iterator[bytes]:
+def opened(chunks: Iterator[bytes], kind: str, make: Callable[[], Decoder]) -> Iterator[bytes]:
+    """``chunks`` of compressed data opened, in pieces of bounded size; members may follow.
+
+    Raises ``FeedUnreadable`` for data that is damaged or ends early.
+    """
     decoder = make()
     data = b""
+    empty = 0
     try:
         while True:
             piece = decoder.pull(data)
             data = b""
             if piece:
+                empty = 0
                 yield piece
             elif decoder.eof:
+                empty += 1
+                if empty > _MOST_EMPTY_MEMBERS:
+                    raise FeedUnreadable(f"The feed's {kind} data holds nothing, over and over.")
                 # gzip and its kin may hold several members; zero padding after the last is usual.
                 rest = decoder.unused_data.lstrip(b"\0") or _next_filled(chunks)
                 if not rest:
                     return
                 if len(rest) < 10:
                     rest += next(chunks, b"")
-                found = _sniff(rest)
-                if found is None or found[0] != kind:
+                found = sniffed(rest)
+                if found != kind:
                     raise FeedUnreadable(f"The feed's {kind} data is followed by something else.")
                 decoder, data = make(), rest
             else:

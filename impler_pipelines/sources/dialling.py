@@ -1,0 +1,111 @@
+"""HTTP connections that dial only addresses the guard has passed. The only place that connects.
+
+requests-hardened swaps a URL's host for its first address before a connection is made. Here the
+check sits where the socket is connected, so it holds for every connection, redirects included,
+all addresses of a host are tried (IPv6, then IPv4, as the resolver orders them), and TLS and the
+Host header keep the name.
+
+``_new_conn`` and ``_dns_host`` are urllib3's (2.x) seam for this, private by name; its own SOCKS
+support overrides the same method.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from requests_hardened import Config, HTTPSession
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+from impler_pipelines.sources.addresses import ResolvedAddress, check_address
+from impler_pipelines.sources.deadline import Deadline
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 60.0
+
+Dial = Callable[[HTTPConnection], socket.socket]
+
+
+def open_session(
+    *, url_shown: Callable[[], str], deadline: Deadline, allow_private: bool, user_agent: str
+) -> HTTPSession:
+    """A session without proxies, netrc or redirects whose connections are guarded.
+
+    ``url_shown`` gives the URL that is being fetched, fit to show, for messages.
+    """
+    config = Config(
+        ip_filter_enable=False,  # done by the adapter below, for every address
+        ip_filter_allow_loopback_ips=False,
+        never_redirect=True,
+        default_timeout=(CONNECT_SECONDS, READ_SECONDS),
+        user_agent_override=user_agent,
+    )
+    session = HTTPSession(config)
+    session.trust_env = False
+
+    def dial(connection: HTTPConnection) -> socket.socket:
+        host, port = connection._dns_host, connection.port
+        addresses = deadline.bound(
+            lambda: check_address(host, port, url=url_shown(), allow_private=allow_private)
+        )
+        sock = _connected(connection, addresses, deadline)
+        deadline.watch(sock)
+        return sock
+
+    adapter = _GuardedAdapter(dial)
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    return session
+
+
+class _GuardedAdapter(HTTPAdapter):
+    def __init__(self, dial: Dial) -> None:
+        self._dial = dial
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _guarded_pools(self._dial)
+
+
+def _guarded_pools(dial: Dial) -> dict[str, type[HTTPConnectionPool]]:
+    class Plain(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            return dial(self)
+
+    class Secure(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            return dial(self)
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = Secure
+
+    return {"http": PlainPool, "https": SecurePool}
+
+
+def _connected(
+    connection: HTTPConnection, addresses: list[ResolvedAddress], deadline: Deadline
+) -> socket.socket:
+    """A socket connected to the first of ``addresses`` that answers."""
+    last: OSError | None = None
+    for address in addresses:
+        sock = socket.socket(address.family, socket.SOCK_STREAM)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.settimeout(max(0.001, min(CONNECT_SECONDS, deadline.remaining)))
+            sock.connect(address.sockaddr)
+        except OSError as error:
+            sock.close()
+            last = error
+        else:
+            return sock
+    if isinstance(last, TimeoutError):
+        raise ConnectTimeoutError(connection, "the connection timed out") from last
+    raise NewConnectionError(connection, f"no connection: {last}") from last

@@ -1,0 +1,270 @@
+"""Fetches one document over HTTP into a file: conditional, capped, guarded. It parses nothing.
+
+* Redirects are followed by hand: each target is checked like the first URL, and configured auth
+  is dropped for good as soon as one leaves the origin (scheme, host, port).
+* ``304 Not Modified``, and a body whose hash is the one last loaded, are ``unchanged``.
+* A body must arrive whole: fewer bytes than Content-Length, or a broken chunk, is a failure.
+* 408, 425, 429 and 5xx may pass (``FeedUnavailable``); other answers are final (``FeedRefused``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
+from typing import BinaryIO
+from urllib.parse import urljoin
+
+import requests
+from requests.utils import requote_uri
+
+from impler_pipelines import __version__
+from impler_pipelines.errors import FeedRefused, FeedUnavailable, LimitExceeded
+from impler_pipelines.model import FeedState, SourceAuth
+from impler_pipelines.sources.content_encoding import ACCEPT_ENCODING, decoded
+from impler_pipelines.sources.deadline import Deadline
+from impler_pipelines.sources.dialling import CONNECT_SECONDS, READ_SECONDS, open_session
+from impler_pipelines.sources.retry_after import parse_retry_after
+from impler_pipelines.sources.translation import translated
+from impler_pipelines.sources.urls import check_auth, check_url, origin, public_url, split_userinfo
+
+USER_AGENT = f"impler-pipelines/{__version__}"
+ACCEPT = (
+    "application/rss+xml, application/atom+xml, application/rdf+xml;q=0.9,"
+    " application/xml;q=0.9, text/xml;q=0.9, */*;q=0.5"
+)
+_CHUNK_BYTES = 64 * 1024
+_REDIRECTS = {301, 302, 303, 307, 308}
+_PERMANENT = {301, 308}
+_TRANSIENT = {408, 425, 429}
+_MAX_FEED_BYTES = "IMPLER_MAX_FEED_BYTES"
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class FetchPolicy:
+    """What a fetch may cost and where it may go. ``timeout_seconds`` is the total time."""
+
+    allow_private_addresses: bool = False
+    max_bytes: int = 2 * 1024**3
+    timeout_seconds: float = 300
+    max_redirects: int = 10
+    user_agent: str = USER_AGENT
+
+
+@dataclass(frozen=True)
+class FetchResult:
+    """What came back. ``url`` is the final one, fit to show; ``bytes`` and ``body_hash`` (SHA-256,
+    hex) are of the body after Content-Encoding, 0 and None for ``304 Not Modified``.
+
+    ``moved_to`` is the full URL that permanent redirects lead to, if there were any.
+    """
+
+    status: int
+    unchanged: bool
+    url: str
+    content_type: str | None
+    etag: str | None
+    last_modified: str | None
+    body_hash: str | None
+    bytes: int
+    seconds: float
+    moved_to: str | None = None
+
+
+def fetch(
+    url: str,
+    into: BinaryIO,
+    *,
+    policy: FetchPolicy,
+    auth: SourceAuth | None = None,
+    state: FeedState | None = None,
+    on_progress: Progress | None = None,
+) -> FetchResult:
+    """GET ``url`` and write its body into ``into``, with ``state`` conditionally.
+
+    ``auth`` goes before userinfo in the URL. ``on_progress`` is told the bytes written so far.
+    After an error ``into`` holds a part of the body or none of it.
+
+    Raises ``UrlRefused`` and ``AddressRefused``, ``RequestInvalid`` for an impossible auth header,
+    ``FeedRefused``, ``FeedUnavailable`` (with ``retry_after``) and ``LimitExceeded``.
+    """
+    bare, own_auth = split_userinfo(url)
+    check_url(bare)
+    auth = auth or own_auth
+    if auth is not None:
+        check_auth(auth)
+    with Deadline(policy.timeout_seconds) as deadline:
+        return _Fetch(bare, policy, auth, state or FeedState(), deadline).run(into, on_progress)
+
+
+class _Fetch:
+    """One fetch: the URL it has come to, the auth it still carries."""
+
+    def __init__(
+        self,
+        url: str,
+        policy: FetchPolicy,
+        auth: SourceAuth | None,
+        state: FeedState,
+        deadline: Deadline,
+    ) -> None:
+        self._url = url
+        self._policy = policy
+        self._auth = auth
+        self._state = state
+        self._deadline = deadline
+        self._started = time.monotonic()
+        self._moved_to: str | None = None
+
+    def run(self, into: BinaryIO, on_progress: Progress | None) -> FetchResult:
+        session = open_session(
+            url_shown=self._shown,
+            deadline=self._deadline,
+            allow_private=self._policy.allow_private_addresses,
+            user_agent=self._policy.user_agent,
+        )
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        with session, translated(self._shown, self._deadline):
+            response = self._final_response(session)
+            with response:
+                return self._result(response, into, on_progress)
+
+    def _shown(self) -> str:
+        return public_url(self._url)
+
+    def _final_response(self, session: requests.Session) -> requests.Response:
+        seen = {self._url}
+        permanent = True
+        for _ in range(self._policy.max_redirects + 1):
+            response = self._get(session)
+            self._deadline.check()
+            if response.status_code not in _REDIRECTS:
+                return response
+            response.close()
+            self._deadline.release()
+            permanent = permanent and response.status_code in _PERMANENT
+            self._follow(session.get_redirect_target(response), response.status_code)
+            if permanent:
+                self._moved_to = self._url
+            if self._url in seen:
+                raise FeedRefused(self._shown(), "it redirects in a circle")
+            seen.add(self._url)
+        limit = f"{self._policy.max_redirects} (setting IMPLER_MAX_REDIRECTS)"
+        raise FeedRefused(self._shown(), f"there are more redirects than {limit}")
+
+    def _get(self, session: requests.Session) -> requests.Response:
+        left = max(0.001, self._deadline.remaining)
+        return session.get(
+            self._url,
+            headers=self._headers(),
+            stream=True,
+            allow_redirects=False,
+            timeout=(min(CONNECT_SECONDS, left), min(READ_SECONDS, left)),
+        )
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"Accept": ACCEPT, "Accept-Encoding": ACCEPT_ENCODING}
+        if self._state.etag:
+            headers["If-None-Match"] = self._state.etag
+        if self._state.last_modified:
+            headers["If-Modified-Since"] = self._state.last_modified
+        if self._auth is not None:
+            headers[self._auth.header_name] = self._auth.header_value
+        return headers
+
+    def _follow(self, location: str | None, status: int) -> None:
+        if not location:
+            raise FeedRefused(self._shown(), "it redirects to nowhere", status=status)
+        try:
+            target = urljoin(self._url, requote_uri(location))
+        except ValueError as error:
+            raise FeedRefused(self._shown(), "it redirects to no URL", status=status) from error
+        target, _ = split_userinfo(target.partition("#")[0])
+        check_url(target)
+        if origin(target) != origin(self._url):
+            self._auth = None
+        self._url = target
+
+    def _result(
+        self, response: requests.Response, into: BinaryIO, on_progress: Progress | None
+    ) -> FetchResult:
+        status = response.status_code
+        if status == 304 and (self._state.etag or self._state.last_modified):
+            return self._answer(response, unchanged=True, body_hash=None, size=0)
+        self._refuse_failures(response)
+        digest, size = hashlib.sha256(), 0
+        for chunk in self._body(response):
+            size += len(chunk)
+            self._deadline.check()
+            digest.update(chunk)
+            self._write(into, chunk)
+            if on_progress is not None:
+                on_progress(size)
+        body_hash = digest.hexdigest()
+        unchanged = body_hash == self._state.body_hash
+        return self._answer(response, unchanged=unchanged, body_hash=body_hash, size=size)
+
+    def _refuse_failures(self, response: requests.Response) -> None:
+        status = response.status_code
+        if 200 <= status < 300 and status != 206:
+            return
+        reason = f"the server answered {status} {response.reason or ''}".rstrip()
+        if status in _TRANSIENT or status >= 500:
+            retry_after = parse_retry_after(
+                response.headers.get("Retry-After"), dt.datetime.now(dt.UTC)
+            )
+            raise FeedUnavailable(self._shown(), reason, status=status, retry_after=retry_after)
+        raise FeedRefused(self._shown(), reason, status=status)
+
+    def _body(self, response: requests.Response) -> Iterator[bytes]:
+        encoding = response.headers.get("Content-Encoding")
+        length = response.headers.get("Content-Length", "")
+        if not encoding and length.isascii() and length.isdigit():
+            self._check_size(int(length[:20]))
+        return decoded(self._raw(response), encoding, self._shown(), self._check_size)
+
+    def _raw(self, response: requests.Response) -> Iterator[bytes]:
+        size = 0
+        for chunk in response.raw.stream(_CHUNK_BYTES, decode_content=False):
+            self._deadline.check()
+            size += len(chunk)
+            self._check_size(size)
+            yield chunk
+        self._deadline.check()  # hanging up looks like the end of a body without a length
+
+    def _write(self, into: BinaryIO, chunk: bytes) -> None:
+        try:
+            into.write(chunk)
+        except OSError as error:
+            reason = f"its copy can't be written: {error.strerror}"
+            raise FeedUnavailable(self._shown(), reason) from error
+
+    def _check_size(self, size: int) -> None:
+        if size > self._policy.max_bytes:
+            raise LimitExceeded(
+                f"{self._shown()} is too large",
+                f"{self._policy.max_bytes} bytes",
+                setting=_MAX_FEED_BYTES,
+            )
+
+    def _answer(
+        self, response: requests.Response, *, unchanged: bool, body_hash: str | None, size: int
+    ) -> FetchResult:
+        headers = response.headers
+        return FetchResult(
+            status=response.status_code,
+            unchanged=unchanged,
+            url=self._shown(),
+            content_type=headers.get("Content-Type"),
+            etag=headers.get("ETag"),
+            last_modified=headers.get("Last-Modified"),
+            body_hash=body_hash,
+            bytes=size,
+            seconds=time.monotonic() - self._started,
+            moved_to=self._moved_to,
+        )

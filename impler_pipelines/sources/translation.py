@@ -1,0 +1,93 @@
+"""The seam where exceptions of requests, urllib3 and the standard library become ours.
+
+The most specific class of the table wins; anything of the HTTP stack that is not named in it is
+a ``FeedUnavailable``, which is tried again.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import requests
+import urllib3
+
+from impler_pipelines.errors import FeedRefused, FeedUnavailable, PipelineError, UrlRefused
+from impler_pipelines.sources.deadline import Deadline
+
+Build = Callable[[str, str], PipelineError]
+
+TRANSLATIONS: dict[type[Exception], tuple[Build, str]] = {
+    requests.RequestException: (FeedUnavailable, "the request failed"),
+    requests.ConnectionError: (FeedUnavailable, "no connection to the server"),
+    requests.Timeout: (FeedUnavailable, "the server did not answer in time"),
+    requests.ConnectTimeout: (FeedUnavailable, "no connection to the server in time"),
+    requests.ReadTimeout: (FeedUnavailable, "the server did not answer in time"),
+    requests.TooManyRedirects: (FeedRefused, "it redirects in a circle"),
+    requests.exceptions.ChunkedEncodingError: (FeedUnavailable, "the answer broke off"),
+    requests.exceptions.ContentDecodingError: (FeedUnavailable, "its compressed body is broken"),
+    requests.exceptions.SSLError: (FeedUnavailable, "the secure connection failed"),
+    requests.exceptions.InvalidURL: (UrlRefused, "it is not a valid URL"),
+    requests.exceptions.InvalidSchema: (UrlRefused, "only http:// and https:// are fetched"),
+    requests.exceptions.MissingSchema: (UrlRefused, "only http:// and https:// are fetched"),
+    requests.exceptions.InvalidHeader: (UrlRefused, "a header of the request is not valid"),
+    urllib3.exceptions.HTTPError: (FeedUnavailable, "the request failed"),
+    urllib3.exceptions.TimeoutError: (FeedUnavailable, "the server did not answer in time"),
+    urllib3.exceptions.ProtocolError: (FeedUnavailable, "the answer broke off"),
+    urllib3.exceptions.DecodeError: (FeedUnavailable, "its compressed body is broken"),
+    urllib3.exceptions.SSLError: (FeedUnavailable, "the secure connection failed"),
+    urllib3.exceptions.LocationValueError: (UrlRefused, "it is not a valid URL"),
+    http.client.HTTPException: (FeedUnavailable, "the server's answer is not valid HTTP"),
+    ssl.SSLError: (FeedUnavailable, "the secure connection failed"),
+    TimeoutError: (FeedUnavailable, "the server did not answer in time"),
+    OSError: (FeedUnavailable, "no connection to the server"),
+    UnicodeError: (UrlRefused, "it is not a valid URL"),
+}
+
+
+def translation_of(error: Exception, url: str) -> PipelineError:
+    """``error`` of the HTTP stack as one of ours; ``url`` must be fit to show."""
+    if _has_cause(error, ssl.SSLCertVerificationError):
+        return FeedRefused(url, "the server's certificate is not valid for it")
+    for kind in type(error).__mro__:
+        if kind in TRANSLATIONS:
+            build, reason = TRANSLATIONS[kind]
+            return build(url, reason)
+    return FeedUnavailable(url, "the request failed")
+
+
+def _has_cause(error: BaseException, kind: type[BaseException]) -> bool:
+    seen: list[object] = [error]
+    for _ in range(20):
+        if not seen:
+            return False
+        at = seen.pop()
+        if isinstance(at, kind):
+            return True
+        if isinstance(at, BaseException):
+            seen += [*at.args, at.__cause__, at.__context__, getattr(at, "reason", None)]
+    return False
+
+
+@contextmanager
+def translated(url_shown: Callable[[], str], deadline: Deadline) -> Iterator[None]:
+    """Raise what the HTTP stack raises inside as one of ours; a deadline that bit says so."""
+    try:
+        yield
+    except PipelineError as error:
+        if deadline.expired and isinstance(error, FeedUnavailable):
+            raise _too_slow(url_shown(), deadline) from error
+        raise
+    except (*TRANSLATIONS,) as error:
+        if deadline.expired or not deadline.remaining:
+            raise _too_slow(url_shown(), deadline) from error
+        raise translation_of(error, url_shown()) from error
+
+
+def _too_slow(url: str, deadline: Deadline) -> FeedUnavailable:
+    return FeedUnavailable(
+        url,
+        f"it took longer than {deadline.seconds:g} s (setting IMPLER_FETCH_TIMEOUT_SECONDS)",
+    )
