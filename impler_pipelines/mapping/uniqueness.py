@@ -24,7 +24,7 @@ Rows = npt.NDArray[np.bool_]
 class UniqueRule:
     """``keys`` taken together come once. ``owners`` are the columns whose error a repeat is.
 
-    ``reason`` follows the value in a sentence; ``message`` is the template's own, which stands alone.
+    ``reason`` follows the value in a sentence; ``message``, the template's own, stands alone.
     """
 
     rule: str
