@@ -1,0 +1,223 @@
+"""Whole jobs in this process: success, unchanged, terminal, transient, cancelled, re-executed."""
+
+from __future__ import annotations
+
+import pytest
+
+from impler_pipelines.model import FieldMapping, ImportJobStatus, RunStatus, Trigger
+from impler_pipelines.orchestration import attempts
+from impler_pipelines.orchestration.names import RUN_ID_TAG
+from impler_pipelines.orchestration.runtime import utc_now
+from impler_pipelines.store import import_jobs, runs
+from impler_pipelines_tests.feed_server import Handler
+from impler_pipelines_tests.orchestration.conftest import FEED, ITEM, World, rss
+
+
+class TestSuccess:
+    def test_each_record_keeps_its_own_values(self, world: World) -> None:
+        job = world.add_import_job()
+        first = world.runs(job)[0]
+        assert world.execute(job, **{RUN_ID_TAG: first.id}).success
+        assert [tuple(r) for r in world.rows()] == [
+            ("Lamp", "/1", 10.5, first.id),
+            ("Chair", "/2", None, first.id),
+        ]
+
+    def test_the_run_says_what_happened(self, world: World) -> None:
+        job = world.add_import_job()
+        first = world.runs(job)[0]
+        world.execute(job, **{RUN_ID_TAG: first.id})
+        run = world.runs(job)[0]
+        assert (run.id, run.status, run.trigger) == (first.id, RunStatus.SUCCESS, Trigger.FIRST)
+        assert (run.records, run.filtered, run.valid, run.invalid) == (3, 0, 2, 1)
+        assert (run.inserted, run.updated, run.unchanged, run.deleted) == (2, 0, 0, 0)
+        assert (run.http_status, run.bytes, run.attempts) == (200, len(FEED.encode()), 1)
+        assert run.started_at
+        assert run.ended_at
+        assert run.ended_at >= run.started_at
+
+    def test_the_reject_has_its_reason(self, world: World) -> None:
+        job = world.add_import_job()
+        world.execute(job)
+        with world.runtime.transaction() as connection:
+            (reject,) = runs.list_rejects(connection, world.runs(job)[0].id)
+        assert reject.index == 2
+        assert [(e.column, e.value) for e in reject.errors] == [("price", "no number")]
+
+    def test_the_import_job_shows_the_totals(self, world: World) -> None:
+        job = world.add_import_job()
+        world.execute(job)
+        seen = world.read(job)
+        assert (seen.total_records, seen.valid_records, seen.invalid_records) == (3, 2, 1)
+        assert seen.last_run is not None
+        assert seen.last_error is None
+
+    def test_the_secret_is_sent_and_shown_nowhere(self, world: World) -> None:
+        job = world.add_import_job()
+        result = world.execute(job)
+        assert world.feeds.requests[0].header("X-Token") == "s3cret"
+        logged = world.instance.all_logs(result.run_id)
+        assert "s3cret" not in repr(logged)
+
+    def test_artifacts_of_a_success_are_removed(self, world: World) -> None:
+        job = world.add_import_job()
+        world.execute(job)
+        artifacts = world.runtime.settings.home / "artifacts"
+        assert [p for p in artifacts.rglob("*") if p.is_file()] == []
+
+    def test_a_run_started_in_the_ui_is_a_manual_run_with_tags(self, world: World) -> None:
+        job = world.add_import_job(run_now=False)
+        result = world.execute(job)
+        (run,) = world.runs(job)
+        assert (run.trigger, run.status) == (Trigger.MANUAL, RunStatus.SUCCESS)
+        dagster_run = world.instance.get_run_by_id(result.run_id)
+        assert dagster_run is not None
+        assert dagster_run.tags[RUN_ID_TAG] == run.id
+
+
+class TestUnchanged:
+    def test_a_304_ends_the_run_and_skips_the_rest(self, world: World) -> None:
+        job = world.add_import_job()
+        world.execute(job)
+        result = world.execute(job)
+        assert result.success
+        assert {e.step_key for e in result.all_events if e.is_step_skipped} == {
+            "extract_records",
+            "map_columns",
+            "load_rows",
+        }
+        assert world.feeds.requests[-1].header("If-None-Match") == '"v1"'
+        run = world.runs(job)[0]
+        assert (run.status, run.http_status, run.inserted) == (RunStatus.UNCHANGED, 304, None)
+
+    def test_the_same_bytes_without_validators(self, world: World) -> None:
+        world.feeds.routes["/feed.xml"] = (200, {}, FEED)
+        job = world.add_import_job()
+        world.execute(job)
+        world.execute(job)
+        assert world.runs(job)[0].status is RunStatus.UNCHANGED
+
+    def test_a_changed_feed_updates_only_what_changed(self, world: World) -> None:
+        job = world.add_import_job()
+        world.execute(job)
+        newer = rss(("Lamp", "/1", "11"), ("Chair", "/2", None), ("Desk", "/4", "5"))
+        world.feeds.routes["/feed.xml"] = (200, {"ETag": '"v2"'}, newer)
+        world.execute(job)
+        run = world.runs(job)[0]
+        assert (run.inserted, run.updated, run.unchanged) == (1, 1, 1)
+        assert [r.price for r in world.rows()] == [11, None, 5]
+
+    def test_an_edited_mapping_reads_the_feed_anew(self, world: World) -> None:
+        job = world.add_import_job()
+        world.execute(job)
+        mappings = (*job.mappings[:1], job.mappings[1], FieldMapping("price", f"{ITEM} > title"))
+        with world.runtime.transaction() as connection:
+            import_jobs.update_import_job(
+                connection, job.id, now=utc_now(), changes={"mappings": mappings}
+            )
+        world.execute(job)
+        assert world.feeds.requests[-1].header("If-None-Match") is None
+        assert world.runs(job)[0].invalid == 3
+
+    def test_a_failed_load_is_not_taken_for_loaded(self, world: World) -> None:
+        world.feeds.routes["/feed.xml"] = (200, {"ETag": '"v1"'}, FEED[:-20])
+        job = world.add_import_job()
+        assert not world.execute(job).success
+        world.feeds.routes["/feed.xml"] = (200, {"ETag": '"v1"'}, FEED)
+        world.execute(job)
+        assert world.runs(job)[0].status is RunStatus.SUCCESS
+        assert len(world.rows()) == 2
+
+
+class TestTerminal:
+    @pytest.mark.parametrize(
+        ("route", "says"),
+        [
+            pytest.param((404, {}, "gone"), "404", id="not-found"),
+            pytest.param((200, {}, FEED[:-20]), "line", id="truncated"),
+            pytest.param((200, {}, "<html><body>hello</body></html>"), "web page", id="html"),
+        ],
+    )
+    def test_fails_at_once_and_says_why(
+        self, world: World, route: tuple[int, dict[str, str], str], says: str
+    ) -> None:
+        world.feeds.routes["/feed.xml"] = route
+        job = world.add_import_job()
+        assert not world.execute(job).success
+        run = world.runs(job)[0]
+        assert run.status is RunStatus.FAILED
+        assert run.error is not None
+        assert says in run.error
+        seen = world.read(job)
+        assert (seen.last_error, seen.consecutive_failures) == (run.error, 1)
+        assert len(world.feeds.requests) == 1
+
+    def test_the_next_good_run_works(self, world: World) -> None:
+        world.feeds.routes["/feed.xml"] = (404, {}, "gone")
+        job = world.add_import_job()
+        world.execute(job)
+        world.feeds.routes["/feed.xml"] = (200, {}, FEED)
+        assert world.execute(job).success
+        seen = world.read(job)
+        assert (seen.last_error, seen.consecutive_failures) == (None, 0)
+
+
+class TestTransient:
+    def test_a_server_error_is_tried_again_in_the_run(self, world: World) -> None:
+        answers = iter([503, 200])
+
+        def route(handler: Handler) -> None:
+            status = next(answers)
+            handler.answer(status, {"Retry-After": "1"}, FEED if status == 200 else "")
+
+        world.feeds.routes["/feed.xml"] = route
+        job = world.add_import_job()
+        assert world.execute(job).success
+        run = world.runs(job)[0]
+        assert (run.status, run.attempts, run.valid) == (RunStatus.SUCCESS, 1, 2)
+
+    def test_a_long_retry_after_ends_the_run_and_moves_the_next(self, world: World) -> None:
+        world.feeds.routes["/feed.xml"] = (429, {"Retry-After": "7200"}, "")
+        job = world.add_import_job()
+        assert not world.execute(job).success
+        assert len(world.feeds.requests) == 1
+        moved = world.read(job).next_run
+        assert moved is not None
+        assert (moved - utc_now()).total_seconds() > 7000
+        assert attempts.LONGEST_WAIT_SECONDS == 60
+
+
+class TestCancelled:
+    def test_a_paused_import_job_does_not_start(self, world: World) -> None:
+        job = world.add_import_job()
+        queued = world.runs(job)[0]
+        with world.runtime.transaction() as connection:
+            import_jobs.pause_import_job(connection, job.id, now=utc_now())
+        assert world.execute(job, **{RUN_ID_TAG: queued.id}).success
+        assert world.feeds.requests == []
+        run = world.runs(job)[0]
+        assert (run.status, run.started_at) == (RunStatus.CANCELLED, None)
+
+    def test_deleted_while_it_runs_loads_nothing(self, world: World) -> None:
+        job = world.add_import_job()
+
+        def route(handler: Handler) -> None:
+            with world.runtime.transaction() as connection:
+                import_jobs.terminate_import_job(connection, job.id, now=utc_now())
+            handler.answer(200, {}, FEED)
+
+        world.feeds.routes["/feed.xml"] = route
+        world.execute(job)
+        assert world.runs(job)[0].status is RunStatus.CANCELLED
+        assert world.read(job).status is ImportJobStatus.TERMINATED
+        with pytest.raises(Exception, match="products"):
+            world.rows()
+
+    def test_a_run_launched_twice_is_done_once(self, world: World) -> None:
+        job = world.add_import_job()
+        first = world.runs(job)[0]
+        world.execute(job, **{RUN_ID_TAG: first.id})
+        world.execute(job, **{RUN_ID_TAG: first.id})
+        (run,) = world.runs(job)
+        assert (run.status, run.attempts) == (RunStatus.SUCCESS, 1)
+        assert len(world.feeds.requests) == 1

@@ -1,0 +1,205 @@
+"""The sync sensor against a real store, with Dagster faked at the gateway's seam."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from dagster import DagsterInstance, build_sensor_context
+from sqlalchemy import update
+
+from impler_pipelines.model import ImportJob, ImportJobStatus, RunStatus
+from impler_pipelines.orchestration.names import RUN_ID_TAG, job_name, schedule_name
+from impler_pipelines.orchestration.runtime import utc_now
+from impler_pipelines.orchestration.sync_sensor import build_sync_sensor
+from impler_pipelines.orchestration.synchronizing import Synchronizer
+from impler_pipelines.store import import_jobs, runs
+from impler_pipelines.store.sync import Definition, live_definitions
+from impler_pipelines.store.tables import import_jobs as import_jobs_table
+from impler_pipelines.store.tables import runs as runs_table
+from impler_pipelines_tests.orchestration.conftest import World
+from impler_pipelines_tests.orchestration.fake_dagster import FakeDagster
+
+pytestmark = pytest.mark.parametrize("world", ["store"], indirect=True)
+
+
+@dataclass
+class Sync:
+    """The sensor of one loaded code location: ``load`` freezes the snapshot, ``tick`` ticks."""
+
+    world: World
+    dagster: FakeDagster
+    snapshot: dict[str, Definition]
+    cursor: str | None = None
+
+    def load(self) -> None:
+        with self.world.runtime.transaction() as connection:
+            self.snapshot = live_definitions(connection)
+
+    def tick(self, *, sweep: bool = False) -> str:
+        sensor = build_sync_sensor(self.world.runtime, lambda: self.snapshot)
+        with DagsterInstance.ephemeral() as instance:
+            context = build_sensor_context(instance, cursor=None if sweep else self.cursor)
+            result = sensor.evaluate_tick(context)
+        self.cursor = result.cursor
+        assert result.skip_message is not None
+        return result.skip_message
+
+    def change(self, what: Callable[..., object], job: ImportJob) -> None:
+        with self.world.runtime.transaction() as connection:
+            what(connection, job.id, now=utc_now())
+
+
+@pytest.fixture
+def sync(world: World) -> Sync:
+    dagster = FakeDagster()
+    world.runtime.gateway = dagster  # the seam
+    started = Sync(world, dagster, {})
+    started.tick(sweep=True)
+    return started
+
+
+class TestReload:
+    def test_a_new_import_job_reloads_once_and_launches_at_the_next_tick(self, sync: Sync) -> None:
+        job = sync.world.add_import_job()
+        assert "1 added" in sync.tick()
+        assert (sync.dagster.reloads, sync.dagster.launched) == (1, [])
+        sync.load()
+        sync.tick()
+        assert sync.dagster.reloads == 1
+        ((name, tags),) = sync.dagster.launched
+        assert name == job_name(job.id)
+        assert tags[RUN_ID_TAG] == sync.world.runs(job)[0].id
+        assert "s3cret" not in str(tags)
+
+    def test_a_deleted_one_reloads(self, sync: Sync) -> None:
+        job = sync.world.add_import_job()
+        sync.load()
+        sync.change(import_jobs.terminate_import_job, job)
+        assert "1 removed" in sync.tick()
+
+    def test_a_pause_does_not(self, sync: Sync) -> None:
+        job = sync.world.add_import_job()
+        sync.load()
+        sync.change(import_jobs.pause_import_job, job)
+        sync.tick()
+        assert sync.dagster.reloads == 0
+
+
+class TestLaunch:
+    def test_once(self, sync: Sync) -> None:
+        sync.world.add_import_job()
+        sync.load()
+        sync.tick()
+        sync.tick()
+        assert len(sync.dagster.launched) == 1
+
+    def test_a_launch_that_was_not_noted_is_found_by_its_tag(self, sync: Sync) -> None:
+        job = sync.world.add_import_job()
+        sync.load()
+        sync.tick()
+        with sync.world.runtime.transaction() as connection:
+            connection.execute(update(runs_table).values(dagster_run_id=None))
+        sync.tick()
+        assert len(sync.dagster.launched) == 1
+        assert sync.world.runs(job)[0].dagster_run_id == "dagster-1"
+
+    def test_waits_while_dagster_is_down(self, sync: Sync) -> None:
+        sync.world.add_import_job()
+        sync.load()
+        sync.dagster.down = True
+        assert "does not answer" in sync.tick()
+        sync.dagster.down = False
+        sync.tick()
+        assert len(sync.dagster.launched) == 1
+
+    def test_a_lost_tick_is_claimed_and_launched(self, sync: Sync) -> None:
+        job = sync.world.add_import_job(run_now=False)
+        sync.load()
+        lost = utc_now() - dt.timedelta(hours=5)
+        with sync.world.runtime.transaction() as connection:
+            connection.execute(update(import_jobs_table).values(next_run=lost))
+        sync.tick()
+        (run,) = sync.world.runs(job)
+        assert (run.due_at, run.dagster_run_id) == (lost, "dagster-1")
+        next_run = sync.world.read(job).next_run
+        assert next_run is not None
+        assert next_run > utc_now()
+
+
+class TestToggles:
+    def test_pause_and_resume_switch_the_schedule(self, sync: Sync) -> None:
+        job = sync.world.add_import_job()
+        sync.load()
+        name = schedule_name(job.id)
+        sync.change(import_jobs.pause_import_job, job)
+        sync.tick()
+        assert sync.dagster.schedules == {name: False}
+        sync.change(import_jobs.resume_import_job, job)
+        sync.tick()
+        assert sync.dagster.schedules == {name: True}
+
+    def test_switched_off_in_dagster_pauses_the_import_job(self, sync: Sync) -> None:
+        job = sync.world.add_import_job()
+        sync.load()
+        sync.dagster.schedules[schedule_name(job.id)] = False
+        sync.tick(sweep=True)
+        paused = sync.world.read(job)
+        assert (paused.status, paused.next_run) == (ImportJobStatus.PAUSED, None)
+        sync.dagster.schedules[schedule_name(job.id)] = True
+        sync.tick(sweep=True)
+        assert sync.world.read(job).status is ImportJobStatus.RUNNING
+
+    def test_the_store_wins_where_both_changed(self, sync: Sync) -> None:
+        job = sync.world.add_import_job()
+        sync.load()
+        sync.change(import_jobs.pause_import_job, job)
+        sync.tick()
+        sync.dagster.schedules[schedule_name(job.id)] = False  # as it is, so nothing flows back
+        sync.change(import_jobs.resume_import_job, job)
+        sync.tick(sweep=True)
+        assert sync.world.read(job).status is ImportJobStatus.RUNNING
+        assert sync.dagster.schedules == {schedule_name(job.id): True}
+
+
+class TestSilentRuns:
+    @pytest.mark.parametrize(
+        ("ended", "minutes", "status"),
+        [
+            pytest.param("FAILED", 1, RunStatus.FAILED, id="dagster-knows-it-failed"),
+            pytest.param("CANCELLED", 1, RunStatus.CANCELLED, id="cancelled-in-dagster"),
+            pytest.param(None, 1, RunStatus.RUNNING, id="quiet-but-perhaps-alive"),
+            pytest.param(None, 3, RunStatus.FAILED, id="dead-though-dagster-thinks-it-runs"),
+        ],
+    )
+    def test_settled(self, sync: Sync, ended: str | None, minutes: int, status: RunStatus) -> None:
+        job = sync.world.add_import_job()
+        sync.load()
+        sync.tick()
+        run = sync.world.runs(job)[0]
+        begun = utc_now() - dt.timedelta(minutes=minutes)
+        with sync.world.runtime.transaction() as connection:
+            runs.begin_attempt(
+                connection,
+                job_id=job.id,
+                run_id=run.id,
+                dagster_run_id="dagster-1",
+                reexecution=False,
+                now=begun,
+            )
+        if ended:
+            sync.dagster.ended["dagster-1"] = ended
+        sync.tick()
+        assert sync.world.runs(job)[0].status is status
+        dead = ended is None and status is RunStatus.FAILED
+        assert sync.dagster.cancelled == (["dagster-1"] if dead else [])
+
+
+class TestEnd:
+    def test_past_its_end_it_is_completed(self, sync: Sync) -> None:
+        job = sync.world.add_import_job(ends_on=utc_now() + dt.timedelta(hours=1))
+        Synchronizer(sync.world.runtime, utc_now() + dt.timedelta(hours=2)).settle_time()
+        done = sync.world.read(job)
+        assert (done.status, done.next_run) == (ImportJobStatus.COMPLETED, None)
