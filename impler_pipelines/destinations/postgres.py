@@ -18,24 +18,17 @@ import hashlib
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.schema import CreateTable
 
 from impler_pipelines.destinations.load import Load
-from impler_pipelines.destinations.merging import (
-    STAMPS,
-    differs,
-    has_left,
-    is_of_run,
-    rows_to_insert,
-    value_names,
-)
+from impler_pipelines.destinations.merging import index_stage, merge
 from impler_pipelines.destinations.rows import as_csv
 from impler_pipelines.destinations.shape import prepare_table
-from impler_pipelines.model import LoadCounts, LoadMode
+from impler_pipelines.model import LoadCounts
 
 LOCK_TIMEOUT = "120s"  # longer than the merge of a large feed, shorter than a person's patience
 STATEMENT_TIMEOUT = "30min"  # a COPY is one statement for as long as its rows take to come
+MANY_ROWS = 10_000  # from here on reading all of an import job's rows beats looking each one up
 
 
 def load_into_postgres(load: Load) -> LoadCounts:
@@ -45,13 +38,25 @@ def load_into_postgres(load: Load) -> LoadCounts:
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
         connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'")
         staged = _stage(connection, load)
+        index_stage(connection, load)
+        _choose_joins(connection, load, staged)
         _lock(connection, f"load {name} {load.identity.import_job_id}")
         prepare_table(
             connection, load.table, before_change=lambda: _lock(connection, f"change {name}")
         )
-        counts = _merge(connection, load, staged)
+        counts = merge(connection, load, staged)
         load.tell_finish(connection, counts)
     return counts
+
+
+def _choose_joins(connection: sa.Connection, load: Load, staged: int) -> None:
+    """Keep the planner from a nested loop over many rows, whatever it believes of the table.
+
+    What it knows of a table that just grew is old: "one row of this import job" may be a million.
+    """
+    connection.exec_driver_sql(f'ANALYZE "{load.stage.name}"')
+    if staged > MANY_ROWS:
+        connection.exec_driver_sql("SET LOCAL enable_nestloop = off")
 
 
 def _lock(connection: sa.Connection, what: str) -> None:
@@ -75,38 +80,3 @@ def _stage(connection: sa.Connection, load: Load) -> int:
             staged += batch.num_rows
             load.tell_progress(staged)
     return staged
-
-
-def _merge(connection: sa.Connection, load: Load, staged: int) -> LoadCounts:
-    if load.mode is LoadMode.APPEND:
-        connection.execute(sa.delete(load.table).where(is_of_run(load)))
-        connection.execute(insert(load.table).from_select(*rows_to_insert(load)))
-        return LoadCounts(inserted=staged)
-    inserted, updated = _upsert(connection, load)
-    deleted = 0
-    if load.mode is LoadMode.MIRROR:
-        deleted = connection.execute(sa.delete(load.table).where(has_left(load))).rowcount
-    return LoadCounts(inserted, updated, staged - inserted - updated, deleted)
-
-
-def _upsert(connection: sa.Connection, load: Load) -> tuple[int, int]:
-    """The numbers of inserted and of updated rows, as the one statement itself did them.
-
-    It returns a row for each that it wrote. A row just inserted has ``xmax`` 0; one that went
-    through ON CONFLICT was locked first by this transaction, whose id is then in ``xmax``. Rows
-    that the WHERE left alone are not returned at all. (RETURNING old would need PostgreSQL 18.)
-    """
-    statement = insert(load.table).from_select(*rows_to_insert(load))
-    new = statement.excluded
-    merged = (
-        statement.on_conflict_do_update(
-            index_elements=list(load.table.primary_key.columns),
-            set_={name: new[name] for name in [*value_names(load), *STAMPS]},
-            where=differs(load, new),
-        )
-        .returning(sa.literal_column("(xmax = 0)", sa.Boolean).label("is_new"))
-        .cte("merged")
-    )
-    inserted = sa.func.count().filter(merged.c.is_new)
-    row = connection.execute(sa.select(inserted, sa.func.count()).select_from(merged)).one()
-    return row[0], row[1] - row[0]
