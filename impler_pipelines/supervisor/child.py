@@ -40,7 +40,7 @@ class ChildSpec:
     ready: Callable[[], bool] = lambda: True
     start_limit: float = 120.0
     stage: int = 1
-    stop_signals: Ladder = ((signal.SIGTERM, 6.0), (signal.SIGKILL, 2.0))
+    stop_signals: Ladder = ((signal.SIGTERM, 6.5), (signal.SIGKILL, 1.0))
     with_descendants: bool = True
 
 

@@ -46,12 +46,7 @@ def stack_environment(settings: Settings) -> dict[str, str]:
 
     Raises ``SettingInvalid`` before the embedded database has been started once.
     """
-    explicit = {
-        f"IMPLER_{name.upper()}": _as_text(getattr(settings, name))
-        for name in sorted(settings.model_fields_set)
-    }
-    return explicit | {
-        "IMPLER_HOME": str(settings.home),
+    return explicit_environment(settings) | {
         "DAGSTER_HOME": str(settings.dagster_home),
         "IMPLER_DAGSTER_STORAGE_URL": settings.dagster_storage_url,
         # A tick of the sync sensor may reload the location, which loads every import job.
@@ -59,8 +54,27 @@ def stack_environment(settings: Settings) -> dict[str, str]:
     }
 
 
+def explicit_environment(settings: Settings) -> dict[str, str]:
+    """The settings that were given, not left at their defaults, as variables; and the home."""
+    given = {
+        f"IMPLER_{name.upper()}": _as_text(getattr(settings, name))
+        for name in sorted(settings.model_fields_set)
+    }
+    return given | {"IMPLER_HOME": str(settings.home)}
+
+
 def _as_text(value: object) -> str:
     return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def inherited(environment: Mapping[str, str]) -> dict[str, str]:
+    """Our own environment and ``environment`` over it, with this installation's scripts first."""
+    return {
+        **os.environ,
+        **environment,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 def database(postgres: EmbeddedPostgres) -> ChildSpec:
@@ -83,17 +97,12 @@ class Parts:
         self.settings = settings
         # The scripts of our own virtual environment, also when it isn't activated.
         self.bin = Path(sys.executable).parent
-        self.environment = {
-            **os.environ,
-            **environment,
-            "PATH": f"{self.bin}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-            "PYTHONUNBUFFERED": "1",
-        }
+        self.environment = inherited(environment)
 
     def watcher(self, mark: str, data: Path | None) -> ChildSpec:
         """The process that cleans up should the supervisor be killed."""
         module = "impler_pipelines.supervisor.watcher"
-        command = [sys.executable, "-m", module, mark, str(data or "-")]
+        command = [sys.executable, "-m", module, str(os.getpid()), mark, str(data or "-")]
         # No mark of its own, and it must outlive us.
         unmarked = {k: v for k, v in self.environment.items() if v != mark}
         log = log_file(self.settings, "watcher")
@@ -129,6 +138,11 @@ class Parts:
         host, port = self.settings.api_host, self.settings.api_port
         command = [sys.executable, "-m", "impler_pipelines.control_api"]
         return self._spec(API, command, lambda: answers(host, port, "/healthz"), stage=2)
+
+    def sample_feed(self, port: int) -> ChildSpec:
+        """The sample feed's server, for demonstrations."""
+        command = [sys.executable, "-m", "impler_pipelines.supervisor.sample.server", str(port)]
+        return self._spec("sample-feed", command, lambda: accepts_connections(port), stage=1)
 
     def _spec(
         self, name: str, command: list[str], ready: Callable[[], bool], *, stage: int

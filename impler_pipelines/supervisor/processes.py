@@ -89,18 +89,22 @@ class Supervisor:
 
     def _stop_together(self, children: Iterable[Child]) -> None:
         steps = {child: list(child.spec.stop_signals) for child in children}
-        due = dict.fromkeys(steps, 0.0)
+        sent: dict[Child, tuple[float, float]] = {}  # when, and the seconds it was given
         while waiting := [child for child in steps if child.alive]:
-            now = time.monotonic()
             for child in waiting:
-                if now >= due[child] and steps[child]:
-                    number, patience = steps[child].pop(0)
-                    child.send(number)
-                    due[child] = now + (_FORCED_SECONDS if self.lifeline.forced else patience)
-                    if number == signal.SIGKILL:
-                        self.say(f"{child.spec.name} did not stop by itself: killed")
-            if all(not steps[child] and now >= due[child] for child in waiting):
-                break  # not even SIGKILL helped: it hangs in the kernel
+                since, patience = sent.get(child, (0.0, 0.0))
+                if self.lifeline.forced:
+                    patience = min(patience, _FORCED_SECONDS)
+                if time.monotonic() - since < patience:
+                    continue
+                if not steps[child]:  # not even SIGKILL helped: it hangs in the kernel
+                    self.say(f"{child.spec.name} (process {child.pid}) can't be ended")
+                    return
+                number, patience = steps[child].pop(0)
+                if number == signal.SIGKILL:
+                    self.say(f"{child.spec.name} did not stop by itself: killed")
+                child.send(number)
+                sent[child] = (time.monotonic(), patience)
             self.lifeline.pause(_POLL_SECONDS)
 
     def _end_strays(self) -> None:
@@ -111,7 +115,7 @@ class Supervisor:
                 kept |= {child.pid} | {process.pid for process in descendants(child.pid)}
         end(
             (process for process in descendants() if process.pid not in kept),
-            _FORCED_SECONDS if self.lifeline.forced else 5.0,
+            _FORCED_SECONDS if self.lifeline.forced else 3.0,
         )
 
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from sqlalchemy import Connection
 
 from impler_pipelines.errors import StateConflict
 from impler_pipelines.settings import Settings
 from impler_pipelines.store.engine import open_store, transaction
 from impler_pipelines.store.migrations import migrate
-from impler_pipelines.store.projects import create_access_key, has_access_keys
+from impler_pipelines.store.projects import create_access_key, has_access_keys, project_of_key
 from impler_pipelines.store.secrets import secret_box
 from impler_pipelines.supervisor import parts as part
 from impler_pipelines.supervisor.descendants import MARK, become_subreaper, end, marked
@@ -23,6 +26,8 @@ from impler_pipelines.supervisor.home import locked_parts, log_file, prepare_dag
 from impler_pipelines.supervisor.lifeline import Lifeline
 from impler_pipelines.supervisor.ports import free_port, reachable, require_free
 from impler_pipelines.supervisor.processes import Supervisor
+from impler_pipelines.supervisor.sample.import_job import USER, ControlApi, ensure_sample_job
+from impler_pipelines.supervisor.sample.server import feed_url
 
 Say = Callable[[str], None]
 FIRST_PROJECT = "default"
@@ -45,14 +50,17 @@ def run_stack(
 ) -> int:
     """Run until Ctrl-C, SIGTERM, SIGHUP or the end of whoever started this; returns 0.
 
-    ``only`` names parts to run instead of all. Afterwards no process is left. Must be called in
+    ``only`` names parts to run instead of all; ``demo`` adds a sample feed and an import job on
+    it, and lets feeds be on private addresses. Afterwards no process is left. Must be called in
     the main thread. Raises ``PipelineError`` (``StateConflict``, ``SettingInvalid``,
     ``StoreUnavailable``) when it can't start; what had been started is stopped by then.
     """
     chosen = part.chosen_parts(only)
+    if demo:  # the sample feed is on loopback
+        settings = settings.model_copy(update={"allow_private_addresses": True})
     with Lifeline() as lifeline, locked_parts(settings, chosen):
         become_subreaper()
-        stack = _Stack(settings, chosen, Supervisor(lifeline, say), say)
+        stack = _Stack(settings, chosen, Supervisor(lifeline, say), say, demo=demo)
         try:
             if stack.start():
                 stack.supervisor.watch()
@@ -71,12 +79,19 @@ class _Stack:
     """One start of the chosen parts."""
 
     def __init__(
-        self, settings: Settings, chosen: tuple[str, ...], supervisor: Supervisor, say: Say
+        self,
+        settings: Settings,
+        chosen: tuple[str, ...],
+        supervisor: Supervisor,
+        say: Say,
+        *,
+        demo: bool,
     ) -> None:
         self.settings = settings
         self.chosen = chosen
         self.supervisor = supervisor
         self.say = say
+        self.demo = demo
 
     def start(self) -> bool:
         """Start everything in order; False when asked to stop meanwhile."""
@@ -96,7 +111,7 @@ class _Stack:
         if not self._start_servers(parts):
             return False
         self._tell()
-        return True
+        return not self.demo or self._start_demo(parts)
 
     def _clear_the_way(self) -> None:
         """End what a killed supervisor left of this home, then check the ports."""
@@ -131,7 +146,9 @@ class _Stack:
         """The control API needs the store alone; Dagster's two need the code server."""
         self._say_starting(part.CODE_SERVER, part.API)
         port = free_port()
-        workspace = prepare_dagster_home(self.settings, port)
+        workspace = prepare_dagster_home(
+            self.settings, port if part.CODE_SERVER in self.chosen else None
+        )
         first = {part.API: parts.api(), part.CODE_SERVER: parts.code_server(port)}
         second = {part.WEBSERVER: parts.webserver(workspace), part.DAEMON: parts.daemon(workspace)}
         if not self.supervisor.start([s for name, s in first.items() if name in self.chosen]):
@@ -148,7 +165,7 @@ class _Stack:
         """What a person needs now: the URLs and, the first time, an access key."""
         lines = ["ready"]
         if part.API in self.chosen:
-            base = f"http://{reachable(self.settings.api_host)}:{self.settings.api_port}"
+            base = self._api_url()
             lines.append(f"  control API  {base}/v1  (documentation: {base}/docs)")
         if part.WEBSERVER in self.chosen:
             lines.append(f"  Dagster      {self.settings.dagster_webserver_url}")
@@ -160,13 +177,45 @@ class _Stack:
         for line in lines:
             self.say(line)
 
+    def _api_url(self) -> str:
+        return f"http://{reachable(self.settings.api_host)}:{self.settings.api_port}"
+
     def _first_access_key(self) -> str | None:
         """A key for a first project, when there is none at all yet."""
+        with self._store() as connection:
+            if has_access_keys(connection):
+                return None
+            return create_access_key(connection, FIRST_PROJECT)
+
+    @contextmanager
+    def _store(self) -> Iterator[Connection]:
         engine = open_store(self.settings.store_url)
         try:
             with transaction(engine) as connection:
-                if has_access_keys(connection):
-                    return None
-                return create_access_key(connection, FIRST_PROJECT)
+                yield connection
         finally:
             engine.dispose()
+
+    def _start_demo(self, parts: part.Parts) -> bool:
+        """Serve the sample feed, with an import job of the first project on it."""
+        port = free_port()
+        if not self.supervisor.start([parts.sample_feed(port)]):
+            return False
+        with ControlApi(f"{self._api_url()}/v1", self._demo_access_key()) as api:
+            job = ensure_sample_job(api, feed_url(port))
+        self.say(f"  sample feed  {feed_url(port)}, import job {job['_id']} of user {USER}")
+        return True
+
+    def _demo_access_key(self) -> str:
+        """Our own key to the first project, kept between starts."""
+        file = self.settings.home / "demo-access-key"
+        if file.exists():
+            kept = file.read_text().strip()
+            with self._store() as connection:
+                if project_of_key(connection, kept) is not None:
+                    return kept
+        with self._store() as connection:
+            access_key = create_access_key(connection, FIRST_PROJECT)
+        file.touch(mode=0o600)
+        file.write_text(f"{access_key}\n")
+        return access_key

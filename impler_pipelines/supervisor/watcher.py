@@ -1,8 +1,8 @@
 """A program that ends a stack's processes after the supervisor itself was killed.
 
-``python -m impler_pipelines.supervisor.watcher MARK DATA``: waits for its parent's end, then ends
-everything that carries ``MARK``, and the PostgreSQL server on ``DATA`` unless that is ``-``. While
-the supervisor lives it does nothing.
+``python -m impler_pipelines.supervisor.watcher PARENT MARK DATA``: waits for the end of its parent,
+the supervisor, then ends everything that carries ``MARK``, and the PostgreSQL server on ``DATA``
+unless that is ``-``. While the supervisor lives it does nothing.
 """
 
 from __future__ import annotations
@@ -36,4 +36,4 @@ def watch(parent: int, mark: str, data: str) -> None:
 
 
 if __name__ == "__main__":
-    watch(os.getppid(), *sys.argv[1:])
+    watch(int(sys.argv[1]), *sys.argv[2:])
