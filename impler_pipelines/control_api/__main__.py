@@ -37,7 +37,9 @@ class _Server(uvicorn.Server):
 
 def main() -> int:
     """Serve on ``IMPLER_API_HOST`` and ``IMPLER_API_PORT``. Returns the process's exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
     try:
         settings = Settings.load()
         app = create_app(settings, migrate=True)
@@ -61,7 +63,7 @@ def main() -> int:
     return 0 if server.started else 1
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
+def _leave(_number: int, _frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 

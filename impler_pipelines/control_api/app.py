@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Security
+from starlette.routing import Route
 
 from impler_pipelines import __version__
 from impler_pipelines.control_api import problems
 from impler_pipelines.control_api.auth import AccessKeys, scheme
+from impler_pipelines.control_api.body_limit import BodyLimit
 from impler_pipelines.control_api.feed_reading import FeedReader
 from impler_pipelines.control_api.metrics import CountedRequests, Metrics
 from impler_pipelines.control_api.problems import Problems
@@ -31,7 +33,6 @@ _DESCRIPTION = """Lets host apps keep their users' feeds imported: define templa
 jobs, list, pause, resume and delete them. Send the project's key in the header `accesskey`.
 Times are ISO 8601 in UTC; lists are arrays, newest first, and continue behind `X-Next-Cursor`."""
 
-_MAX_BODY_BYTES = 1024**2
 _DAGSTER_TIMEOUT_SECONDS = 3
 
 
@@ -44,7 +45,7 @@ def create_app(settings: Settings, *, migrate: bool = False) -> FastAPI:
     store = StoreAccess(settings)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         if migrate:
             store.migrate_in_background()
         yield
@@ -57,7 +58,6 @@ def create_app(settings: Settings, *, migrate: bool = False) -> FastAPI:
         redirect_slashes=False,
         redoc_url=None,
         lifespan=lifespan,
-        max_body_size=_MAX_BODY_BYTES,
     )
     app.state.settings, app.state.store = settings, store
     app.state.feed_reader = FeedReader(settings)
@@ -65,9 +65,9 @@ def create_app(settings: Settings, *, migrate: bool = False) -> FastAPI:
     app.state.dagster = DagsterGateway(
         settings.dagster_webserver_url, timeout_seconds=_DAGSTER_TIMEOUT_SECONDS
     )
-    _include_routers(app, settings)
-    problems.install(app)
+    problems.install(app, _include_routers(app, settings))
     # The last one added is the outermost.
+    app.add_middleware(BodyLimit)
     app.add_middleware(AccessKeys, store=store)
     app.add_middleware(RawPaths)
     app.add_middleware(Problems)
@@ -75,8 +75,8 @@ def create_app(settings: Settings, *, migrate: bool = False) -> FastAPI:
     return app
 
 
-def _include_routers(app: FastAPI, settings: Settings) -> None:
-    """The user's routes come first: ``user`` is never taken for an id."""
+def _include_routers(app: FastAPI, settings: Settings) -> list[Route]:
+    """Add all routes and return them; the user's come first: ``user`` is never taken for an id."""
     keyed = [documented.router, import_jobs.router, runs.router, templates.router]
     keyed += [feeds.router, schedules.router]
     if settings.legacy_get:
@@ -84,3 +84,4 @@ def _include_routers(app: FastAPI, settings: Settings) -> None:
     for router in keyed:
         app.include_router(router, dependencies=[Security(scheme)])
     app.include_router(health.router)
+    return [r for one in (*keyed, health.router) for r in one.routes if isinstance(r, Route)]

@@ -30,6 +30,7 @@ class AccessKeys:
         self._app, self._store = app, store
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 401, or go on with the project in the request's state."""
         if scope["type"] == "http" and scope["path"].startswith(PREFIX):
             access_key = Headers(scope=scope).get(HEADER)
             project_id = await run_in_threadpool(self._project_of, access_key)

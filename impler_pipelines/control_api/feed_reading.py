@@ -33,7 +33,7 @@ from impler_pipelines.sources import (
 
 _AT_A_TIME = 16
 _RETRY_AFTER_SECONDS = 10
-_HEAD_BYTES = 1024**2  # a page announces its feeds in its head
+_HEAD_BYTES = 2 * 1024**2  # a page announces its feeds in its head
 _WEB_PAGE = re.compile(rb"<!doctype\s+html\b|<html[\s>]", re.IGNORECASE)
 
 
@@ -80,7 +80,9 @@ class FeedReader:
                 kept = self._read(path, content_type, record_path, False)
             except FeedHasNoRecords:
                 kept = None
-            return kept if kept and kept.record_count else self._read(path, content_type, None, False)
+            return (
+                kept if kept and kept.record_count else self._read(path, content_type, None, False)
+            )
         return read_feed(
             path, content_type=content_type, record_path=record_path, limits=self._limits
         )

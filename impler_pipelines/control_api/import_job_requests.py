@@ -88,7 +88,7 @@ def read_import_job(
 
 @dataclass(frozen=True)
 class Changes:
-    """What ``store.update_import_job`` is to change, and whether the next run is to be recomputed."""
+    """What ``store.update_import_job`` is to change, and whether the next run moves."""
 
     values: dict[str, Any]
     reschedule: bool = False

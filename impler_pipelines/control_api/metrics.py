@@ -1,4 +1,4 @@
-"""Prometheus metrics of one app: requests counted here, import jobs and runs read from the store."""
+"""Prometheus metrics of one app: requests counted here, import jobs and runs by the store."""
 
 from __future__ import annotations
 
@@ -59,6 +59,7 @@ class CountedRequests:
         self._app, self._metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Go on, and count the answer once it is sent."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

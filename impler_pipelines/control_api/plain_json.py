@@ -1,4 +1,4 @@
-"""JSON that the store can hold. It refuses what JSON parsers let through and PostgreSQL does not."""
+"""JSON that the store can hold: refuses what JSON parsers let through and PostgreSQL does not."""
 
 from __future__ import annotations
 

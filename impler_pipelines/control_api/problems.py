@@ -17,6 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from impler_pipelines.errors import (
@@ -109,18 +110,18 @@ def problem_of(error: PipelineError) -> Problem | None:
     return Problem(status, str(error))
 
 
-def install(app: FastAPI) -> None:
-    """Give every error that leaves an endpoint the one body."""
+def install(app: FastAPI, routes: Sequence[Route]) -> None:
+    """Give every error that leaves an endpoint the one body; ``routes`` are for ``Allow``."""
 
     @app.exception_handler(PipelineError)
-    async def tell_pipeline_error(request: Request, error: PipelineError) -> Response:
+    async def tell_pipeline_error(_: Request, error: PipelineError) -> Response:
         answer = problem_of(error)
         if answer is None:
             raise error
         return answer
 
     @app.exception_handler(RequestValidationError)
-    async def tell_validation_error(request: Request, error: RequestValidationError) -> Response:
+    async def tell_validation_error(_: Request, error: RequestValidationError) -> Response:
         found = RequestInvalid([_field_problem(one) for one in error.errors()])
         return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(found), details=found.problems)
 
@@ -130,7 +131,10 @@ def install(app: FastAPI) -> None:
             # FastAPI's word for a body that is neither JSON nor UTF-8.
             found = FieldProblem("body", "is not valid JSON in UTF-8")
             return Problem(422, f"{found.field}: {found.message}", details=[found])
-        return Problem(error.status_code, _http_message(request, error), headers=error.headers)
+        headers = dict(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = ", ".join(_methods_at(request.scope["path"], routes))
+        return Problem(error.status_code, _http_message(request, error), headers=headers)
 
 
 class Problems:
@@ -143,6 +147,7 @@ class Problems:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Go on, and answer for what is raised."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -162,10 +167,18 @@ class Problems:
 
     def _answer(self, scope: Scope, error: Exception) -> Response:
         answer = problem_of(error) if isinstance(error, PipelineError) else None
+        if isinstance(error, HTTPException):
+            answer = Problem(error.status_code, error.detail, headers=error.headers)
         if answer is None:
             logger.exception("%s %s failed", scope["method"], scope["path"])
             answer = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, UNEXPECTED)
         return answer
+
+
+def _methods_at(path: str, routes: Sequence[Route]) -> list[str]:
+    """All methods of a path (RFC 9110, section 15.5.6); routing only knows those of one route."""
+    found = (route.methods or () for route in routes if route.path_regex.match(path))
+    return sorted({method for methods in found for method in methods})
 
 
 def _http_message(request: Request, error: HTTPException) -> str:

@@ -42,6 +42,7 @@ class RawPaths:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Go on with the escaped path."""
         if scope["type"] == "http":
             scope["path"] = canonical_path(scope["raw_path"])
         await self._app(scope, receive, send)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from impler_pipelines.control_api.schemas.feeds import InspectBody
 from impler_pipelines.control_api.schemas.import_jobs import ImportJobCreate, ImportJobUpdate
 from impler_pipelines.errors import FieldProblem, RequestInvalid
 from impler_pipelines.model import SourceAuth
 from impler_pipelines.sources import check_auth, check_url, split_userinfo
+from impler_pipelines.sources.urls import origin
 
 _NAME, _VALUE = "authHeaderName", "authHeaderValue"
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def read_source(body: ImportJobCreate | InspectBody) -> tuple[str, SourceAuth | None]:
@@ -41,13 +40,13 @@ def changed_source(
     """
     plain, from_userinfo = (url, None) if body.url is None else _plain_url(body.url)
     if not body.given & {"auth_header_name", "auth_header_value"}:
-        if from_userinfo or _origin(plain) != _origin(url):
+        if from_userinfo or origin(plain) != origin(url):
             return plain, from_userinfo
         return plain, stored_auth()
     if body.auth_header_name is None and body.auth_header_value is None:
         return plain, from_userinfo
     name = body.auth_header_name
-    if "auth_header_name" not in body.given and _origin(plain) == _origin(url):
+    if "auth_header_name" not in body.given and origin(plain) == origin(url):
         stored = stored_auth()
         name = stored.header_name if stored else None
     given = _whole_header(name, body.auth_header_value)
@@ -76,9 +75,3 @@ def _refuse_both(given: SourceAuth | None, from_userinfo: SourceAuth | None) -> 
     if given and from_userinfo:
         reason = "holds a user and password, and an auth header is given too: one can be sent"
         raise RequestInvalid([FieldProblem("url", reason)])
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    """Scheme, host and port (RFC 6454)."""
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from impler_pipelines.extraction.paths import split_path
+from impler_pipelines.extraction.paths import split_path, starts_with
 from impler_pipelines.model import Column, Heading
 
 
@@ -20,17 +20,24 @@ class Suggestion:
     score: float
 
 
-def suggest(columns: Sequence[Column], headings: Sequence[Heading]) -> list[Suggestion]:
+def suggest(
+    columns: Sequence[Column], headings: Sequence[Heading], record_path: str | None
+) -> list[Suggestion]:
     """At most one suggestion a column, in the columns' order.
 
     A heading is suggested where its last segment is the column's key (score 1), name (0.9) or one
     of its alternate keys (0.8), without regard to case, accents, punctuation and namespace
-    prefix. Of several such headings the one in most records wins, then the shortest, then the
-    first.
+    prefix. Of several such headings one within the record wins over one around it, then the one
+    in most records, then the shortest, then the first.
     """
     by_name: dict[str, Heading] = {}
-    ranked = sorted(headings, key=lambda h: (-h.count, len(split_path(h.path))))
-    for heading in ranked:
+    record = split_path(record_path or "")
+
+    def rank(heading: Heading) -> tuple[bool, int, int]:
+        path = split_path(heading.path)
+        return not starts_with(path, record), -heading.count, len(path)
+
+    for heading in sorted(headings, key=rank):
         for name in _names_of(heading):
             by_name.setdefault(name, heading)
     found = (_best(column, by_name) for column in columns)

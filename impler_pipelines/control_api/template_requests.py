@@ -43,7 +43,8 @@ def read_destinations(
     if bodies is None:
         return [DestinationSpec(default_table)]
     by_id = {destination.id: destination for destination in stored}
-    gathered, specs = Gathered(), []
+    gathered = Gathered()
+    specs: list[DestinationSpec] = []
     for index, body in enumerate(bodies):
         field = f"destinations.{index}"
         if body.id is not None and body.id not in by_id:

@@ -92,7 +92,8 @@ def parse_ends_on(text: str | None, zone: str) -> dt.datetime | None:
         return moment.astimezone(dt.UTC) if moment.tzinfo else moment_of(moment, tz)
     except (ValueError, OverflowError) as error:
         raise RequestInvalid.of(
-            "endsOn", f"must be a date or time in ISO 8601, such as 2027-01-31T12:00:00Z; not {text!r}"
+            "endsOn",
+            f"must be a date or time in ISO 8601, such as 2027-01-31T12:00:00Z; not {text!r}",
         ) from error
 
 

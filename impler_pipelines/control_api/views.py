@@ -26,7 +26,7 @@ def template_view(template: Template) -> TemplateRead:
         id=template.id,
         name=template.name,
         mode=template.mode,
-        columns=list(template.columns),  # type: ignore[arg-type]  # read from its attributes
+        columns=list(template.columns),
         destinations=[destination_view(one) for one in template.destinations],
         created_at=template.created_at,
         updated_at=template.updated_at,
@@ -50,7 +50,7 @@ def public_destination_url(url: str | None) -> str | None:
 
 def import_job_view(job: ImportJob) -> ImportJobRead:
     """An import job with its headings."""
-    return ImportJobRead(**_fields(job), headings=list(job.headings))  # type: ignore[arg-type]  # read from its attributes
+    return ImportJobRead(**_fields(job), headings=list(job.headings))
 
 
 def import_job_summary(job: ImportJob) -> ImportJobSummary:
@@ -61,7 +61,8 @@ def import_job_summary(job: ImportJob) -> ImportJobSummary:
 def mapping_views(job: ImportJob, columns: Sequence[Column]) -> list[MappingRead]:
     """One entry for each of the template's columns, in its order."""
     mapped = {mapping.key: mapping for mapping in job.mappings}
-    suggested = {one.key: one.path for one in suggest(columns, job.headings)}
+    found = suggest(columns, job.headings, job.record_path)
+    suggested = {one.key: one.path for one in found}
     return [
         MappingRead(
             key=column.key,

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from fastapi import APIRouter
 
 from impler_pipelines.control_api.auth import ProjectId
 from impler_pipelines.control_api.feed_reading import Feeds
-from impler_pipelines.control_api.schemas.feeds import FeedRead, HeadingRead, InspectBody
+from impler_pipelines.control_api.schemas.feeds import FeedRead, InspectBody
 from impler_pipelines.control_api.schemas.problems import problems
 from impler_pipelines.control_api.source_requests import read_source
 from impler_pipelines.control_api.store_access import Store
-from impler_pipelines.control_api.suggestions import Suggestion, suggest
-from impler_pipelines.model import Template
+from impler_pipelines.control_api.suggestions import suggest
 from impler_pipelines.store.templates import get_template
 
 router = APIRouter(prefix="/v1/feeds", tags=["Feeds"])
 
 
-@router.post(
-    "/inspect", responses=problems(404, 422, 502), response_model_exclude_defaults=True
-)
+@router.post("/inspect", responses=problems(404, 422, 502), response_model_exclude_defaults=True)
 def inspect_feed(body: InspectBody, project_id: ProjectId, store: Store, feeds: Feeds) -> FeedRead:
     """Fetch a feed and say what it holds: record path, headings with samples, warnings.
 
@@ -37,7 +32,9 @@ def inspect_feed(body: InspectBody, project_id: ProjectId, store: Store, feeds: 
             )
     url, auth = read_source(body)
     reading = feeds.read(url, auth, body.record_path)
-    suggested = suggest(template.columns, reading.headings) if template else None
+    suggested = None
+    if template:
+        suggested = suggest(template.columns, reading.headings, reading.record_path)
     return FeedRead.model_validate(
         {
             "format": reading.format,

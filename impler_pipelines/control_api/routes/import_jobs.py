@@ -28,7 +28,7 @@ from impler_pipelines.errors import StateConflict
 from impler_pipelines.model import ImportJob, ImportJobStatus, SourceAuth, TemplateMode
 from impler_pipelines.store import import_jobs
 from impler_pipelines.store.plans import load_plan
-from impler_pipelines.store.templates import columns_of, get_template
+from impler_pipelines.store.templates import columns_of
 
 router = APIRouter(prefix="/v1/import-jobs", tags=["Import jobs"])
 
@@ -118,9 +118,7 @@ def get_mappings(job: FoundImportJob, store: Store) -> list[MappingRead]:
 
 
 @router.put("/{jobId:segment}/mappings", responses=problems(404, 409, 422))
-def replace_mappings(
-    job: FoundImportJob, body: MappingsReplace, store: Store
-) -> list[MappingRead]:
+def replace_mappings(job: FoundImportJob, body: MappingsReplace, store: Store) -> list[MappingRead]:
     """Replace all mappings; the same request again changes nothing.
 
     422 names every required column without a path and every path that the feed lacks.

@@ -34,7 +34,9 @@ _REJECTS_A_READ = 1000
 _AS_CSV: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "An array, or CSV: `_index`, the record's fields, `_errors`.",
-        "content": {"text/csv": {"example": "_index,price,_errors\r\n3,n/a,price: is no number\r\n"}},
+        "content": {
+            "text/csv": {"example": "_index,price,_errors\r\n3,n/a,price: is no number\r\n"}
+        },
     }
 }
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+
 from fastapi import APIRouter, Response
 
-from impler_pipelines.control_api.auth import ProjectId
 from impler_pipelines.control_api.addresses import AddressCheck, CheckAddress
+from impler_pipelines.control_api.auth import ProjectId
 from impler_pipelines.control_api.gathering import Gathered
 from impler_pipelines.control_api.pagination import (
     DEFAULT_LIMIT,

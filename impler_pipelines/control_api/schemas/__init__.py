@@ -1,1 +1,1 @@
-"""What comes in and goes out, as Pydantic models: read, create and update apart. No rules of rooms."""
+"""What comes in and goes out: read, create and update apart. They hold no rules of rooms."""

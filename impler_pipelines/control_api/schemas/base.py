@@ -29,7 +29,10 @@ class Read(BaseModel):
     """A part of an answer; fields are filled from the model's attributes by name."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, from_attributes=True
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        from_attributes=True,
     )
 
 

@@ -16,7 +16,7 @@ from impler_pipelines.control_api.schemas.base import (
     Url,
     UtcTime,
 )
-from impler_pipelines.control_api.schemas.feeds import HeaderName, HeadingRead, HeaderValue, Path
+from impler_pipelines.control_api.schemas.feeds import HeaderName, HeaderValue, HeadingRead, Path
 from impler_pipelines.control_api.schemas.schedules import (
     Cron,
     EndsOn,
@@ -42,7 +42,9 @@ class FilterBody(Part):
     """A condition on a column's raw value."""
 
     field: StrictStr
-    operation: StrictStr = Field(examples=["contains", "equals", "startsWith", "endsWith", "matches"])
+    operation: StrictStr = Field(
+        examples=["contains", "equals", "startsWith", "endsWith", "matches"]
+    )
     value: StrictStr
 
     def filter(self) -> Filter:

@@ -48,13 +48,15 @@ _MEANINGS = {
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI's ``responses`` for these statuses, with 401 and 503, which every operation has."""
+    """OpenAPI's ``responses`` for these statuses, with 401, 422 and 503, which all have."""
     documented: dict[int | str, dict[str, Any]] = {}
-    for status in sorted({401, 503, *statuses}):
+    for status in sorted({401, 422, 503, *statuses}):
         error, meaning = _MEANINGS[status]
         example: dict[str, Any] = {"statusCode": status, "error": error, "message": meaning}
         if status == 422:
-            example["details"] = [{"field": "mappings.0.path", "message": "the feed has no 'a > b'"}]
+            example["details"] = [
+                {"field": "mappings.0.path", "message": "the feed has no 'a > b'"}
+            ]
         documented[status] = {
             "model": WebPageProblemRead if status == 502 else ProblemRead,
             "description": meaning,

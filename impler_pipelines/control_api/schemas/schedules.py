@@ -45,7 +45,7 @@ EndsOn = Annotated[
     StrictStr,
     Field(
         max_length=64,
-        description="ISO 8601; a time without an offset is one of the time zone, a date is its end.",
+        description="ISO 8601. A time without offset is one of the time zone; a date means its end.",
         examples=["2027-01-31T22:59:59Z"],
     ),
 ]
@@ -56,7 +56,9 @@ class SchedulePreviewBody(Body):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"interval": {"every": 15, "unit": "minutes"}, "timezone": "Europe/Berlin"}]
+            "examples": [
+                {"interval": {"every": 15, "unit": "minutes"}, "timezone": "Europe/Berlin"}
+            ]
         }
     )
 
