@@ -6,6 +6,7 @@ for the rows. It leaves nothing behind but, after a failure, the logs.
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 import signal
 import subprocess
@@ -56,6 +57,7 @@ def run_demo() -> int:
     """
     console = Console()
     home = Path(tempfile.mkdtemp(prefix="impler-demo-"))
+    home.chmod(0o711)  # as root, PostgreSQL's own user must pass through
     with Lifeline() as lifeline:
         try:
             _Demo(home, lifeline, console).show()
@@ -129,13 +131,14 @@ class _Demo:
         deadline = time.monotonic() + START_LIMIT_SECONDS
         shown = 0
         while True:
+            ended = stack.poll() is not None  # asked first, so that its last lines are read
             lines = self.log.read_text(errors="replace").splitlines()
             for line in lines[shown:]:
                 if line == "ready":
                     return
                 self.console.print(f"  [dim]{line}[/]", highlight=False, soft_wrap=True)
             shown = len(lines)
-            if stack.poll() is not None or time.monotonic() > deadline:
+            if ended or time.monotonic() > deadline:
                 raise StateConflict("the stack did not start: see the lines above")
             self._pause()
 
@@ -246,11 +249,15 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.2f}"
+    if isinstance(value, dt.datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
     return "" if value is None else str(value)
 
 
 def _table(title: str, header: list[str], rows: list[list[str]]) -> Table:
-    table = Table(*header, title=title, title_justify="left", title_style="bold")
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for name in header:
+        table.add_column(name, no_wrap=name != "why", overflow="ellipsis")
     for row in rows:
         table.add_row(*row)
     return table
