@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import MetaData, Row, create_engine, select
@@ -251,11 +252,13 @@ def _cell(value: object) -> str:
         return f"{value:.2f}"
     if isinstance(value, dt.datetime):
         return f"{value:%Y-%m-%d %H:%M}"
+    if isinstance(value, str) and value.startswith("https://"):
+        return f"…/{value.rpartition('/')[2]}"
     return "" if value is None else str(value)
 
 
 def _table(title: str, header: list[str], rows: list[list[str]]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for name in header:
         table.add_column(name, no_wrap=name != "why", overflow="ellipsis")
     for row in rows:
