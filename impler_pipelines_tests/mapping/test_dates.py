@@ -5,7 +5,7 @@ from email.utils import format_datetime
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from impler_pipelines.mapping.cast import Refusal
@@ -265,6 +265,7 @@ class TestBothWays:
         _same_both_ways(list(READINGS), [])
         _same_both_ways(list(READINGS), ["YYYY-DD-MM"])
 
+    @settings(deadline=None)
     @given(
         st.lists(
             st.datetimes(
@@ -291,6 +292,7 @@ class TestBothWays:
         _same_both_ways(texts, [])
         _same_both_ways(texts, ["DD/MM/YYYY", "YYYY-DD-MM"])
 
+    @settings(deadline=None)
     @given(
         st.lists(
             st.from_regex(

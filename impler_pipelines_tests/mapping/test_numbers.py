@@ -4,7 +4,7 @@ import math
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from impler_pipelines.mapping.cast import Refusal
@@ -155,6 +155,7 @@ class TestNumber:
     def test_message_names_column_value_and_expectation(self, text: str, said: str) -> None:
         assert said in (cast_one(NUMBER, text)[1] or "")
 
+    @settings(deadline=None)
     @given(st.integers(min_value=-(2**63), max_value=2**63 - 1))
     def test_every_int64_comes_back_however_it_is_written(self, value: int) -> None:
         texts = [str(value), f"{value:,}", f"{value:_}".replace("_", " "), f"{value}.00"]
@@ -172,6 +173,7 @@ class TestDouble:
         said = 'Price: "1,299" can be read as 1299 and as 1.299: write a decimal point'
         assert said in (cast_one(DOUBLE, "1,299")[1] or "")
 
+    @settings(deadline=None)
     @given(st.floats(allow_nan=False, allow_infinity=False))
     def test_every_double_comes_back_from_its_shortest_text(self, value: float) -> None:
         assert cast_doubles(pa.array([repr(value)])).values.to_pylist() == [value]
@@ -184,6 +186,7 @@ class TestDouble:
 class TestBothWays:
     """The vectorised way and the one-by-one way give the same answer to every text."""
 
+    @settings(deadline=None)
     @given(st.lists(st.text(alphabet="0123456789.,-+ 'e$€٣USDEUR", max_size=14), max_size=8))
     def test_on_texts_that_look_like_numbers(self, texts: list[str]) -> None:
         for cast, parse in ((cast_numbers, parse_number), (cast_doubles, parse_double)):
