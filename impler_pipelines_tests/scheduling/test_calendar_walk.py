@@ -15,20 +15,17 @@ from impler_pipelines_tests.scheduling.clock_walk import NAMES, count_dates, wat
 
 MINUTE, DAY = dt.timedelta(minutes=1), dt.timedelta(days=1)
 YEARS = 10
-# Half-hour changes, changes at midnight, a skipped day, zones off the hour, a change of rules,
-# two hours at once, a clock that follows the moon.
+# Half-hour changes, changes at midnight, a skipped day, a change of rules, two hours at once, a
+# clock that follows the moon.
 FIRST_YEARS = {
-    "UTC": 2024,
     "Europe/Berlin": 2024,
     "America/New_York": 2024,
     "Australia/Lord_Howe": 2024,
     "Pacific/Apia": 2008,
-    "Pacific/Chatham": 2024,
     "Africa/Casablanca": 2024,
     "Africa/Cairo": 2020,
     "Antarctica/Troll": 2024,
     "Asia/Tehran": 2018,
-    "America/Asuncion": 2020,
 }
 TIMES = [
     dt.time(0, 0),
@@ -89,7 +86,7 @@ def zoned_intervals(draw: st.DrawFn) -> tuple[Interval, str]:
 
 
 class TestTenYears:
-    @settings(deadline=None, max_examples=120)
+    @settings(deadline=None, max_examples=60)
     @given(zoned=zoned_intervals(), data=st.data())
     def test_the_next_run_is_the_next_one_counted(
         self, zoned: tuple[Interval, str], data: st.DataObject
@@ -136,7 +133,7 @@ class TestAroundAChange:
         ("Asia/Pyongyang", "2018-05-04T15:00"),
     )
 
-    @settings(deadline=None, max_examples=150)
+    @settings(deadline=None, max_examples=60)
     @given(
         change=st.sampled_from(CHANGES),
         minute=st.integers(0, 1439),

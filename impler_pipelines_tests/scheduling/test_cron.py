@@ -96,6 +96,13 @@ class TestNext:
                 id="hourly in both of two equal hours",
             ),
             pytest.param(
+                "*/20 * * * *",
+                "Europe/Berlin",
+                "2026-10-25T00:30",
+                ["2026-10-25T00:40", "2026-10-25T01:00", "2026-10-25T01:20"],
+                id="the first of two equal hours to its end, then the second",
+            ),
+            pytest.param(
                 "0 * * * *",
                 "Europe/Berlin",
                 "2026-03-29T00:30",

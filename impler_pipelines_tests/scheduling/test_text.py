@@ -12,6 +12,10 @@ from impler_pipelines.errors import RequestInvalid
 from impler_pipelines.scheduling import Timing, check_timing, describe, parse_timing
 from impler_pipelines_tests.scheduling.test_cron import CRONS
 
+SAY_A_CRON = """
+from impler_pipelines.scheduling import Timing, describe
+print(describe(Timing(None, "0 9 * * 1")))
+"""
 NOW = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
 
 
@@ -123,7 +127,7 @@ class TestCron:
             [
                 sys.executable,
                 "-c",
-                "import impler_pipelines.scheduling as s; print(s.describe(s.Timing(None, '0 9 * * 1')))",
+                SAY_A_CRON,
             ],
             env={"LC_ALL": "de_DE.UTF-8", "LANG": "de_DE.UTF-8", "LANGUAGE": "de"},
             capture_output=True,
