@@ -251,7 +251,7 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.2f}"
     if isinstance(value, dt.datetime):
-        return f"{value:%Y-%m-%d %H:%M}"
+        return f"{value:%Y-%m-%d}"
     if isinstance(value, str) and value.startswith("https://"):
         return f"…/{value.rpartition('/')[2]}"
     return "" if value is None else str(value)
