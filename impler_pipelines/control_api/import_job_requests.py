@@ -88,10 +88,9 @@ def read_import_job(
 
 @dataclass(frozen=True)
 class Changes:
-    """What ``store.update_import_job`` is to change, and whether the next run moves."""
+    """What ``store.update_import_job`` is to change."""
 
     values: dict[str, Any]
-    reschedule: bool = False
 
 
 def read_changes(
@@ -128,7 +127,7 @@ def read_changes(
     mappings = values.get("mappings", _still_meant(job.mappings, columns))
     if headings is not job.headings or "mappings" in values:
         check_mappings(mappings, columns=columns, headings=headings)
-    return Changes(values, reschedule=bool(body.given & TIMING_FIELDS))
+    return Changes(values)
 
 
 def read_mappings(

@@ -77,7 +77,7 @@ def mapping_views(job: ImportJob, columns: Sequence[Column]) -> list[MappingRead
 
 
 def _fields(job: ImportJob) -> dict[str, Any]:
-    scheduled = job.interval is not None or job.cron is not None
+    timing = timing_of(job)
     return {
         "id": job.id,
         "template_id": job.template_id,
@@ -89,7 +89,7 @@ def _fields(job: ImportJob) -> dict[str, Any]:
         "interval": _interval(job.interval),
         "cron": job.cron,
         "timezone": job.timezone,
-        "schedule_text": describe(timing_of(job)) if scheduled else None,
+        "schedule_text": describe(timing) if timing else None,
         "next_run": job.next_run,
         "ends_on": job.ends_on,
         "filters": job.filters,

@@ -57,9 +57,8 @@ def build_job(
 def _description(definition: Definition | None) -> str | None:
     if definition is None:
         return None
-    timed = definition.interval or definition.cron
     return (
         f"Imports **{public_url(definition.url)}** into the template"
         f" **{definition.template_name}** for user {definition.external_user_id}."
-        f"\n\n{describe(definition.timing) if timed else 'Not scheduled yet'}."
+        f"\n\n{describe(definition.timing) if definition.timing else 'Not scheduled'}."
     )

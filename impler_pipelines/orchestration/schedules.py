@@ -22,11 +22,12 @@ _NEVER = TickPlan(("0 0 1 1 *",), "UTC")
 def build_schedule(
     runtime: Runtime, import_job_id: str, definition: Definition | None = None
 ) -> ScheduleDefinition:
-    """Build the schedule. Without a definition (an id unknown or gone) its ticks skip.
+    """Build the schedule. Without a timing (an id unknown or gone, no interval) its ticks skip.
 
     Its default status is always RUNNING: whether a tick launches a run is decided at the tick.
     """
-    plan = ticks(definition.timing) if definition else _NEVER
+    timing = definition.timing if definition else None
+    plan = ticks(timing) if timing else _NEVER
 
     def evaluate(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
         return claim(runtime, import_job_id, context)
@@ -38,7 +39,7 @@ def build_schedule(
         execution_timezone=plan.timezone,
         execution_fn=evaluate,
         default_status=DefaultScheduleStatus.RUNNING,
-        description=describe(definition.timing) if definition else None,
+        description=describe(timing) if timing else None,
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from impler_pipelines.errors import FieldProblem, RequestInvalid
-from impler_pipelines.model import ImportJob, Interval
+from impler_pipelines.model import Interval
 from impler_pipelines.scheduling.cron import next_match, parse_cron
 from impler_pipelines.scheduling.intervals import anchored, interval_problems, parse_interval
 from impler_pipelines.scheduling.recurrence import (
@@ -73,13 +73,22 @@ def parse_timing(
     return Timing(read, cron, zone, ends_on, phase)
 
 
-def timing_of(import_job: ImportJob) -> Timing | None:
-    """Return the timing that ``import_job`` is kept with, or None before it has one."""
-    if import_job.interval is None and import_job.cron is None:
+def timing_of(
+    import_job_id: str,
+    *,
+    interval: Interval | None,
+    cron: str | None,
+    timezone: str,
+    ends_on: dt.datetime | None,
+) -> Timing | None:
+    """Return the timing that an import job is kept with, its own phase included.
+
+    None while it has neither interval nor cron.
+    """
+    if interval is None and cron is None:
         return None
-    interval = import_job.interval
-    phase = phase_of(import_job.id, interval) if interval is not None else 0
-    return Timing(interval, import_job.cron, import_job.timezone, import_job.ends_on, phase)
+    phase = phase_of(import_job_id, interval) if interval is not None else 0
+    return Timing(interval, cron, timezone, ends_on, phase)
 
 
 def check_timing(timing: Timing) -> None:

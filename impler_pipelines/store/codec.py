@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
+import re
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -25,12 +25,25 @@ INTERVAL = TypeAdapter(Interval | None)
 FEED_STATE = TypeAdapter(FeedState)
 CELL_ERRORS = TypeAdapter(tuple[CellError, ...])
 
+# PostgreSQL's text holds no NUL, and UTF-8 no half of a surrogate pair.
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_REPLACEMENT = "\ufffd"
+
 
 def encode(adapter: TypeAdapter[Any], value: object) -> Any:
     """What goes into a JSONB column."""
-    return adapter.dump_python(value, mode="json")
+    return storable(adapter.dump_python(value, mode="json"))
 
 
-def utc(moment: dt.datetime | None) -> dt.datetime | None:
-    """The same moment in UTC."""
-    return None if moment is None else moment.astimezone(dt.UTC)
+def storable(value: Any) -> Any:
+    """The same text, or JSON, with U+FFFD for each character that PostgreSQL can't store.
+
+    For what feeds, servers and databases say. What a person sends is refused instead, by the API.
+    """
+    if isinstance(value, str):
+        return _UNSTORABLE.sub(_REPLACEMENT, value)
+    if isinstance(value, dict):
+        return {storable(key): storable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable(inner) for inner in value]
+    return value

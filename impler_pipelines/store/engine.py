@@ -12,6 +12,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from impler_pipelines.errors import StoreUnavailable
 
+# Deadlock, statement timeout, lock timeout, serialisation: the server is there, and in the way.
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_BUSY_STATES = frozenset({"40P01", "57014", "55P03", "40001"})
+
 
 def open_store(url: str, *, pool_size: int = 5) -> Engine:
     """An engine on the store's database; connects on first use.
@@ -36,12 +40,16 @@ def open_store(url: str, *, pool_size: int = 5) -> Engine:
 def transaction(engine: Engine) -> Iterator[Connection]:
     """One transaction: committed at the end, rolled back by any exception.
 
-    Raises ``StoreUnavailable`` when the database can't be reached or goes away.
+    Raises ``StoreUnavailable`` when the database can't be reached, goes away or is too busy.
     """
     try:
         with engine.begin() as connection:
             yield connection
-    except (OperationalError, InterfaceError, PoolTimeout) as error:
+    except PoolTimeout as error:
+        raise StoreUnavailable("All connections to the store's database are in use.") from error
+    except (OperationalError, InterfaceError) as error:
+        if getattr(error.orig, "sqlstate", None) in _BUSY_STATES:
+            raise StoreUnavailable("The store's database is busy: try again.") from error
         raise StoreUnavailable("The store's database can't be reached.") from error
     except DBAPIError as error:
         if not error.connection_invalidated:

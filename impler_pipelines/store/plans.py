@@ -19,9 +19,8 @@ def load_plan(connection: Connection, box: SecretBox, job_id: str) -> ImportPlan
     """All that a run of the import job needs. Raises ``NotFound``, ``SecretUnreadable``."""
     row = connection.execute(
         select(
-            import_jobs,
+            *(c for c in import_jobs.c if c is not import_jobs.c.headings),
             templates.c.columns.label("template_columns"),
-            templates.c.name.label("template_name"),
         )
         .join(templates, templates.c.id == import_jobs.c.template_id)
         .where(import_jobs.c.id == job_id)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select, update
+from sqlalchemy import Connection, Select, and_, func, or_, select, update
 
-from impler_pipelines.model import ImportJobStatus, Interval, RunStatus, Trigger
-from impler_pipelines.scheduling import Timing, phase_of
-from impler_pipelines.store.codec import INTERVAL
+from impler_pipelines.model import ImportJobStatus, RunStatus, Trigger
+from impler_pipelines.scheduling import Timing
 from impler_pipelines.store.import_jobs import LIVE, pause_import_job, resume_import_job
+from impler_pipelines.store.import_jobs.rows import timing_of_row
 from impler_pipelines.store.tables import import_jobs, runs, templates
 
 # A scheduled run is launched by its tick; if the daemon died in between, the sensor does it.
@@ -22,29 +23,19 @@ _SILENCE = dt.timedelta(seconds=40)
 
 @dataclass(frozen=True)
 class Definition:
-    """What Dagster's definitions of one import job are built from. Equal means: no reload."""
+    """What Dagster's definitions of one import job are built from. Equal means: no reload.
+
+    ``scheduled``: it has been active, so it has a schedule, be it stopped; ``timing`` None while
+    it has neither interval nor cron.
+    """
 
     job_id: str
     template_id: str
     template_name: str
     external_user_id: str
     url: str
-    interval: Interval | None
-    cron: str | None
-    timezone: str
-    ends_on: dt.datetime | None
+    timing: Timing | None
     scheduled: bool
-
-    @property
-    def timing(self) -> Timing:
-        """When it is due, as ``import_jobs.timing_of`` has it."""
-        return Timing(
-            interval=self.interval,
-            cron=self.cron,
-            timezone=self.timezone,
-            ends_on=self.ends_on,
-            phase_minutes=phase_of(self.job_id, self.interval) if self.interval else 0,
-        )
 
 
 @dataclass(frozen=True)
@@ -69,7 +60,7 @@ class Silent:
 
 def live_definitions(connection: Connection) -> dict[str, Definition]:
     """Every live import job by id, in one query."""
-    query = (
+    query: Select[Any] = (
         select(
             import_jobs.c.id,
             import_jobs.c.template_id,
@@ -92,12 +83,8 @@ def live_definitions(connection: Connection) -> dict[str, Definition]:
             template_name=row.name,
             external_user_id=row.external_user_id,
             url=row.url,
-            interval=INTERVAL.validate_python(row.interval),
-            cron=row.cron,
-            timezone=row.timezone,
-            ends_on=row.ends_on,
-            scheduled=row.activated_at is not None
-            and (row.interval is not None or row.cron is not None),
+            timing=timing_of_row(row),
+            scheduled=row.activated_at is not None,
         )
         for row in connection.execute(query)
     }
@@ -119,7 +106,7 @@ def runs_to_launch(connection: Connection, *, now: dt.datetime) -> list[Launch]:
             runs.c.dagster_run_id.is_(None),
             or_(runs.c.trigger != Trigger.SCHEDULE, runs.c.created_at < now - _TICK_GRACE),
         )
-        .order_by(runs.c.created_at)
+        .order_by(runs.c.created_at, runs.c.id)
     )
     return [
         Launch(row.id, row.job_id, row.template_id, row.external_user_id, row.url)
@@ -191,7 +178,7 @@ def adopt_schedule_states(
         agreed == wanted,
     )
     done = {}
-    for row in connection.execute(query.with_for_update()).all():
+    for row in connection.execute(query.order_by(import_jobs.c.id).with_for_update()).all():
         if states[row.id] == row.agreed:
             continue
         if row.status == ImportJobStatus.RUNNING:

@@ -80,6 +80,7 @@ destinations = Table(
     Column("table_name", Text, nullable=False),
     Column("mode", Text, nullable=False),
     Column("url_secret", LargeBinary, comment="encrypted; null means IMPLER_DESTINATION_URL"),
+    Column("public_url", Text, comment="the same URL without user and password"),
 )
 
 table_owners = Table(

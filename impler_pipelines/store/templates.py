@@ -1,16 +1,17 @@
-"""Templates with their columns and destinations, and who owns which destination table."""
+"""Templates with their columns and destinations. Which table is whose is for ``table_claims``.
+
+Destinations come with URLs that hold neither user nor password, so that templates can be read
+without the key; only ``destinations_of``, for runs, opens them.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.engine import make_url
 
 from impler_pipelines.errors import NotFound, RequestInvalid, StateConflict
 from impler_pipelines.model import (
@@ -24,9 +25,8 @@ from impler_pipelines.model import (
 from impler_pipelines.store.codec import COLUMNS, encode
 from impler_pipelines.store.engine import new_id
 from impler_pipelines.store.secrets import SecretBox
-from impler_pipelines.store.tables import destinations, import_jobs, table_owners, templates
-
-MAX_TABLE_NAME = 63  # bytes, PostgreSQL's limit for an identifier
+from impler_pipelines.store.table_claims import TableClaims, public_url_of
+from impler_pipelines.store.tables import destinations, import_jobs, templates
 
 
 @dataclass(frozen=True)
@@ -70,28 +70,16 @@ def create_template(
         )
     )
     _replace_destinations(connection, box, template_id, project_id, destination_specs)
-    return get_template(connection, box, project_id=project_id, template_id=template_id)
+    return get_template(connection, project_id=project_id, template_id=template_id)
 
 
-def get_template(
-    connection: Connection, box: SecretBox, *, project_id: str, template_id: str
-) -> Template:
+def get_template(connection: Connection, *, project_id: str, template_id: str) -> Template:
     """One template of the project. Raises ``NotFound`` for another project's or a deleted one."""
-    row = connection.execute(
-        select(templates).where(
-            templates.c.id == template_id,
-            templates.c.project_id == project_id,
-            templates.c.deleted_at.is_(None),
-        )
-    ).one_or_none()
-    if row is None:
-        raise NotFound("template", template_id)
-    return _templates_of(connection, box, [row])[0]
+    return _templates_of(connection, [_row(connection, project_id, template_id)])[0]
 
 
 def list_templates(
     connection: Connection,
-    box: SecretBox,
     *,
     project_id: str,
     limit: int,
@@ -106,7 +94,7 @@ def list_templates(
     )
     if before:
         query = query.where(_older_than(templates.c, before))
-    return _templates_of(connection, box, connection.execute(query).all())
+    return _templates_of(connection, connection.execute(query).all())
 
 
 def update_template(
@@ -122,7 +110,7 @@ def update_template(
     destination_specs: Sequence[DestinationSpec] | None = None,
 ) -> Template:
     """Change what is given. The caller settles the template's import jobs afterwards."""
-    get_template(connection, box, project_id=project_id, template_id=template_id)
+    _row(connection, project_id, template_id, lock=True)
     values: dict[str, Any] = {"updated_at": now}
     if name is not None:
         values["name"] = name
@@ -133,22 +121,15 @@ def update_template(
     connection.execute(update(templates).where(templates.c.id == template_id).values(values))
     if destination_specs is not None:
         _replace_destinations(connection, box, template_id, project_id, destination_specs)
-    return get_template(connection, box, project_id=project_id, template_id=template_id)
+    return get_template(connection, project_id=project_id, template_id=template_id)
 
 
 def delete_template(
-    connection: Connection,
-    box: SecretBox,
-    *,
-    project_id: str,
-    template_id: str,
-    now: dt.datetime,
+    connection: Connection, *, project_id: str, template_id: str, now: dt.datetime
 ) -> Template:
     """Hide a template. Raises ``StateConflict`` while it has live import jobs."""
-    template = get_template(connection, box, project_id=project_id, template_id=template_id)
-    connection.execute(
-        select(templates.c.id).where(templates.c.id == template_id).with_for_update()
-    )
+    row = _row(connection, project_id, template_id, lock=True)
+    template = _templates_of(connection, [row])[0]
     live = connection.scalar(
         select(func.count())
         .select_from(import_jobs)
@@ -170,8 +151,13 @@ def delete_template(
 def destinations_of(
     connection: Connection, box: SecretBox, template_id: str
 ) -> tuple[SqlDestination, ...]:
-    """The template's destinations in order, their URLs opened."""
-    return _destinations(connection, box, [template_id])[template_id]
+    """The template's destinations in order, their URLs whole. Raises ``SecretUnreadable``."""
+    return tuple(
+        _destination(row, box.open(row.url_secret, what="URL of the destination"))
+        if row.url_secret
+        else _destination(row, None)
+        for row in _destination_rows(connection, [template_id])
+    )
 
 
 def columns_of(connection: Connection, template_id: str) -> tuple[Column, ...]:
@@ -181,6 +167,20 @@ def columns_of(connection: Connection, template_id: str) -> tuple[Column, ...]:
     return columns
 
 
+def _row(
+    connection: Connection, project_id: str, template_id: str, *, lock: bool = False
+) -> Row[Any]:
+    query = select(templates).where(
+        templates.c.id == template_id,
+        templates.c.project_id == project_id,
+        templates.c.deleted_at.is_(None),
+    )
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    if row is None:
+        raise NotFound("template", template_id)
+    return row
+
+
 def _older_than(columns: Any, before: tuple[dt.datetime, str]) -> Any:
     created_at, identifier = before
     return (columns.created_at < created_at) | (
@@ -188,10 +188,10 @@ def _older_than(columns: Any, before: tuple[dt.datetime, str]) -> Any:
     )
 
 
-def _templates_of(
-    connection: Connection, box: SecretBox, rows: Sequence[Row[Any]]
-) -> list[Template]:
-    found = _destinations(connection, box, [row.id for row in rows])
+def _templates_of(connection: Connection, rows: Sequence[Row[Any]]) -> list[Template]:
+    found: dict[str, tuple[SqlDestination, ...]] = {row.id: () for row in rows}
+    for row in _destination_rows(connection, list(found)):
+        found[row.template_id] += (_destination(row, row.public_url),)
     return [
         Template(
             id=row.id,
@@ -207,21 +207,13 @@ def _templates_of(
     ]
 
 
-def _destinations(
-    connection: Connection, box: SecretBox, template_ids: Sequence[str]
-) -> dict[str, tuple[SqlDestination, ...]]:
-    found: dict[str, tuple[SqlDestination, ...]] = dict.fromkeys(template_ids, ())
-    query = select(destinations).where(destinations.c.template_id.in_(found))
-    for row in connection.execute(query.order_by(destinations.c.position)):
-        secret = row.url_secret
-        destination = SqlDestination(
-            id=row.id,
-            table=row.table_name,
-            mode=LoadMode(row.mode),
-            url=box.open(secret, what="URL of the destination") if secret else None,
-        )
-        found[row.template_id] += (destination,)
-    return found
+def _destination_rows(connection: Connection, template_ids: Sequence[str]) -> Sequence[Row[Any]]:
+    query = select(destinations).where(destinations.c.template_id.in_(template_ids))
+    return connection.execute(query.order_by(destinations.c.position)).all()
+
+
+def _destination(row: Row[Any], url: str | None) -> SqlDestination:
+    return SqlDestination(id=row.id, table=row.table_name, mode=LoadMode(row.mode), url=url)
 
 
 def _replace_destinations(
@@ -231,86 +223,26 @@ def _replace_destinations(
     project_id: str,
     specs: Sequence[DestinationSpec],
 ) -> None:
-    stored = {
-        row.id: row.url_secret
-        for row in connection.execute(
-            select(destinations).where(destinations.c.template_id == template_id)
-        )
-    }
+    stored = {row.id: row for row in _destination_rows(connection, [template_id])}
     connection.execute(delete(destinations).where(destinations.c.template_id == template_id))
+    claims = TableClaims(connection, template_id=template_id, project_id=project_id)
     for position, spec in enumerate(specs):
         field = f"destinations.{position}"
         if spec.id is not None and spec.id not in stored:
             raise RequestInvalid.of(f"{field}._id", "this template has no destination of that id")
-        secret = stored[spec.id] if spec.id and spec.keep_url else None
-        url = box.open(secret, what="URL of the destination") if secret else spec.url
+        kept = stored[spec.id] if spec.id and spec.keep_url else None
+        public_url = kept.public_url if kept else public_url_of(spec.url)
         connection.execute(
             insert(destinations).values(
                 id=spec.id or new_id(),
                 template_id=template_id,
                 position=position,
                 type="sql",
-                table_name=_claim_table(connection, template_id, project_id, spec, url, field),
+                table_name=claims.claim(
+                    public_url, spec.table, default=spec.default_table, field=f"{field}.table"
+                ),
                 mode=spec.mode,
-                url_secret=secret or (box.seal(url) if url else None),
+                url_secret=kept.url_secret if kept else box.seal(spec.url) if spec.url else None,
+                public_url=public_url,
             )
         )
-
-
-def _claim_table(
-    connection: Connection,
-    template_id: str,
-    project_id: str,
-    spec: DestinationSpec,
-    url: str | None,
-    field: str,
-) -> str:
-    """Make the template the owner of its table; a default name that is taken gets a suffix."""
-    database = _database_identity(url)
-    if spec.table is not None:
-        if not _claim(connection, database, spec.table, template_id, project_id):
-            raise RequestInvalid.of(
-                f"{field}.table", f"the table {spec.table!r} belongs to another template"
-            )
-        return spec.table
-    for number in range(1, 10_000):
-        suffix = "" if number == 1 else f"_{number}"
-        name = spec.default_table[: MAX_TABLE_NAME - len(suffix)] + suffix
-        if _claim(connection, database, name, template_id, project_id):
-            return name
-    raise RequestInvalid.of(f"{field}.table", f"{spec.default_table!r} is taken: name another one")
-
-
-def _claim(
-    connection: Connection, database: str, table: str, template_id: str, project_id: str
-) -> bool:
-    key = {"database": database, "table_name": table.lower()}
-    connection.execute(
-        upsert(table_owners).values(**key, template_id=template_id).on_conflict_do_nothing()
-    )
-    owner = connection.execute(
-        select(templates.c.id, templates.c.project_id, templates.c.deleted_at)
-        .join(table_owners, table_owners.c.template_id == templates.c.id)
-        .where(table_owners.c.database == database, table_owners.c.table_name == table.lower())
-        .with_for_update()
-    ).one()
-    if owner.id == template_id:
-        return True
-    if owner.deleted_at is None or owner.project_id != project_id:
-        return False
-    # A deleted template of the same project leaves its table to the one that takes its place.
-    connection.execute(
-        update(table_owners)
-        .where(table_owners.c.database == database, table_owners.c.table_name == table.lower())
-        .values(template_id=template_id)
-    )
-    return True
-
-
-def _database_identity(url: str | None) -> str:
-    """Tells databases apart by where they are, not by who logs in."""
-    if url is None:
-        return "default"
-    parsed = make_url(url)
-    place = f"{parsed.get_backend_name()}|{parsed.host}|{parsed.port}|{parsed.database}"
-    return hashlib.sha256(place.lower().encode()).hexdigest()[:32]

@@ -96,7 +96,6 @@ def update_import_job(
             job.id,
             now=dt.datetime.now(dt.UTC),
             changes=changes.values,
-            reschedule=changes.reschedule,
             box=store.box,
         )
     return import_job_view(changed)

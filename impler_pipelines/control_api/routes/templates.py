@@ -81,7 +81,7 @@ def list_templates(
     before = decode_moment(cursor)
     with store.transaction() as connection:
         found = templates.list_templates(
-            connection, store.box, project_id=project_id, limit=limit + 1, before=before
+            connection, project_id=project_id, limit=limit + 1, before=before
         )
     shown = page(response, found, limit, lambda t: encode_moment(t.created_at, t.id))
     return [template_view(template) for template in shown]
@@ -129,7 +129,6 @@ def delete_template(template: FoundTemplate, project_id: ProjectId, store: Store
     with store.transaction() as connection:
         deleted = templates.delete_template(
             connection,
-            store.box,
             project_id=project_id,
             template_id=template.id,
             now=dt.datetime.now(dt.UTC),

@@ -1,0 +1,46 @@
+"""Import jobs: made, read, changed; their states and due times."""
+
+from impler_pipelines.store.import_jobs.changes import (
+    NewImportJob,
+    check_mappings,
+    count_import_jobs,
+    create_import_job,
+    get_import_job,
+    get_live_import_job,
+    list_import_jobs,
+    lock_import_job,
+    pause_import_job,
+    resume_import_job,
+    terminate_import_job,
+    timing_of,
+    update_import_job,
+)
+from impler_pipelines.store.import_jobs.due_times import overdue_import_jobs, postpone
+from impler_pipelines.store.import_jobs.rows import LIVE
+from impler_pipelines.store.import_jobs.states import (
+    complete_ended_import_jobs,
+    settle,
+    settle_template,
+)
+
+__all__ = [
+    "LIVE",
+    "NewImportJob",
+    "check_mappings",
+    "complete_ended_import_jobs",
+    "count_import_jobs",
+    "create_import_job",
+    "get_import_job",
+    "get_live_import_job",
+    "list_import_jobs",
+    "lock_import_job",
+    "overdue_import_jobs",
+    "pause_import_job",
+    "postpone",
+    "resume_import_job",
+    "settle",
+    "settle_template",
+    "terminate_import_job",
+    "timing_of",
+    "update_import_job",
+]

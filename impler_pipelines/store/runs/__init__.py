@@ -1,0 +1,62 @@
+"""Runs: asked for, attempted, ended; and their rejects.
+
+A Run is the identity of a load; executions in Dagster are its attempts.
+"""
+
+from impler_pipelines.store.runs.asked import (
+    ACTIVE,
+    cancel_active_runs,
+    cancel_queued_runs,
+    count_runs,
+    enqueue_run,
+    find_run,
+    find_run_of,
+    get_run,
+    has_active_run,
+    list_runs,
+    lock_status,
+    run_now,
+)
+from impler_pipelines.store.runs.attempts import (
+    DEAD_AFTER_SECONDS,
+    DONE,
+    HEARTBEAT_SECONDS,
+    beat,
+    begin_attempt,
+    cancel_run,
+    fail_run,
+    note_progress,
+    record_load,
+    record_unchanged,
+    refuse_if_unwanted,
+)
+from impler_pipelines.store.runs.rejects import list_rejects, reject_fields, replace_rejects
+
+__all__ = [
+    "ACTIVE",
+    "DEAD_AFTER_SECONDS",
+    "DONE",
+    "HEARTBEAT_SECONDS",
+    "beat",
+    "begin_attempt",
+    "cancel_active_runs",
+    "cancel_queued_runs",
+    "cancel_run",
+    "count_runs",
+    "enqueue_run",
+    "fail_run",
+    "find_run",
+    "find_run_of",
+    "get_run",
+    "has_active_run",
+    "list_rejects",
+    "list_runs",
+    "lock_status",
+    "note_progress",
+    "record_load",
+    "record_unchanged",
+    "refuse_if_unwanted",
+    "reject_fields",
+    "replace_rejects",
+    "run_now",
+]

@@ -1,0 +1,176 @@
+"""Runs as they are asked for, read and cancelled. What an attempt does is for ``attempts``.
+
+A Run is the identity of a load; executions in Dagster are its attempts. Changes lock the import
+job's row first and the Run's row second, always in that order.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, func, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from impler_pipelines.errors import NotFound, StateConflict
+from impler_pipelines.model import ImportJobStatus, Run, RunStatus, Trigger
+from impler_pipelines.store.engine import new_id
+from impler_pipelines.store.tables import import_jobs, runs
+
+ACTIVE = (RunStatus.QUEUED, RunStatus.RUNNING)
+
+
+def enqueue_run(
+    connection: Connection,
+    job_id: str,
+    *,
+    trigger: Trigger,
+    due_at: dt.datetime,
+    now: dt.datetime,
+) -> Run | None:
+    """Ask for a run due at ``due_at``. None if one for that moment exists already."""
+    run_id = connection.scalar(
+        upsert(runs)
+        .values(
+            id=new_id(),
+            import_job_id=job_id,
+            status=RunStatus.QUEUED,
+            trigger=trigger,
+            due_at=due_at,
+            created_at=now,
+        )
+        .on_conflict_do_nothing(index_elements=["import_job_id", "due_at"])
+        .returning(runs.c.id)
+    )
+    return None if run_id is None else find_run(connection, run_id)
+
+
+def run_now(connection: Connection, job_id: str, *, now: dt.datetime) -> Run:
+    """Ask for a run by hand. One that is queued already is the answer; one running is waited for.
+
+    Raises ``StateConflict`` unless the import job is mapped and not deleted.
+    """
+    status = lock_status(connection, job_id)
+    if status in (ImportJobStatus.MAPPING, ImportJobStatus.TERMINATED):
+        raise StateConflict(
+            f"An import job that is {status} can't run: map its required columns first."
+            if status is ImportJobStatus.MAPPING
+            else "A deleted import job can't run.",
+            status=status,
+        )
+    queued = connection.execute(
+        select(runs).where(runs.c.import_job_id == job_id, runs.c.status == RunStatus.QUEUED)
+    ).first()
+    if queued is not None:
+        return _run(queued)
+    run = enqueue_run(connection, job_id, trigger=Trigger.MANUAL, due_at=now, now=now)
+    if run is None:
+        raise StateConflict("A run was asked for at this very moment.", status=status)
+    return run
+
+
+def find_run(connection: Connection, run_id: str) -> Run | None:
+    """One Run by its id, or None."""
+    row = connection.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
+    return None if row is None else _run(row)
+
+
+def find_run_of(connection: Connection, dagster_run_id: str) -> Run | None:
+    """The Run that a Dagster run executes, or None."""
+    row = connection.execute(
+        select(runs).where(runs.c.dagster_run_id == dagster_run_id)
+    ).one_or_none()
+    return None if row is None else _run(row)
+
+
+def get_run(connection: Connection, *, job_id: str, run_id: str) -> Run:
+    """One Run of the import job. Raises ``NotFound``."""
+    run = find_run(connection, run_id)
+    if run is None or run.import_job_id != job_id:
+        raise NotFound("run", run_id)
+    return run
+
+
+def list_runs(
+    connection: Connection,
+    *,
+    job_id: str,
+    limit: int,
+    before: tuple[dt.datetime, str] | None = None,
+) -> list[Run]:
+    """The import job's history, newest first."""
+    query = select(runs).where(runs.c.import_job_id == job_id).limit(limit)
+    if before:
+        created_at, identifier = before
+        query = query.where(
+            (runs.c.created_at < created_at)
+            | ((runs.c.created_at == created_at) & (runs.c.id < identifier))
+        )
+    query = query.order_by(runs.c.created_at.desc(), runs.c.id.desc())
+    return [_run(row) for row in connection.execute(query)]
+
+
+def has_active_run(connection: Connection, job_id: str) -> bool:
+    """Whether a run of the import job is queued or running."""
+    query = select(runs.c.id).where(runs.c.import_job_id == job_id, runs.c.status.in_(ACTIVE))
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def cancel_queued_runs(
+    connection: Connection,
+    job_id: str,
+    *,
+    reason: str,
+    now: dt.datetime,
+    trigger: Trigger | None = None,
+) -> int:
+    """Cancel what has not begun, of one trigger or any. The caller holds the import job's lock."""
+    where = [runs.c.import_job_id == job_id, runs.c.status == RunStatus.QUEUED]
+    if trigger is not None:
+        where.append(runs.c.trigger == trigger)
+    return _cancel(connection, where, reason, now)
+
+
+def cancel_active_runs(
+    connection: Connection, job_id: str, *, reason: str, now: dt.datetime
+) -> int:
+    """Cancel what is queued or under way. The caller holds the import job's lock."""
+    where = [runs.c.import_job_id == job_id, runs.c.status.in_(ACTIVE)]
+    return _cancel(connection, where, reason, now)
+
+
+def count_runs(connection: Connection) -> dict[str, int]:
+    """How many runs there are by status, for metrics."""
+    query = select(runs.c.status, func.count().label("number")).group_by(runs.c.status)
+    return {row.status: row.number for row in connection.execute(query)}
+
+
+def lock_status(connection: Connection, job_id: str) -> ImportJobStatus:
+    """The import job's state, its row locked. Raises ``NotFound``."""
+    status = connection.scalar(
+        select(import_jobs.c.status).where(import_jobs.c.id == job_id).with_for_update()
+    )
+    if status is None:
+        raise NotFound("import job", job_id)
+    return ImportJobStatus(status)
+
+
+def _cancel(
+    connection: Connection, where: list[ColumnElement[bool]], reason: str, now: dt.datetime
+) -> int:
+    return connection.execute(
+        update(runs).where(*where).values(status=RunStatus.CANCELLED, ended_at=now, error=reason)
+    ).rowcount
+
+
+def _run(row: Row[Any]) -> Run:
+    values = row._asdict()
+    values.pop("heartbeat_at")
+    return Run(
+        **{
+            **values,
+            "status": RunStatus(row.status),
+            "trigger": Trigger(row.trigger),
+            "warnings": tuple(row.warnings),
+        }
+    )

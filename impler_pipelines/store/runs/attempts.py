@@ -1,0 +1,316 @@
+"""Attempts at a Run: begun, kept alive, and how they end. A Dagster run is one attempt.
+
+Every change locks the import job's row first, so that a pause or delete comes wholly before it or
+wholly after.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, case, func, or_, select, update
+
+from impler_pipelines.errors import RunCancelled, StateConflict
+from impler_pipelines.model import (
+    FeedState,
+    ImportJobStatus,
+    LoadCounts,
+    Run,
+    RunStatus,
+    Trigger,
+)
+from impler_pipelines.store.codec import FEED_STATE, encode, storable
+from impler_pipelines.store.runs.asked import (
+    ACTIVE,
+    enqueue_run,
+    find_run,
+    find_run_of,
+    get_run,
+    lock_status,
+)
+from impler_pipelines.store.tables import import_jobs, runs
+
+DONE = (RunStatus.SUCCESS, RunStatus.UNCHANGED)
+HEARTBEAT_SECONDS = 15.0
+DEAD_AFTER_SECONDS = 120.0
+
+# What only a load finds out; an earlier attempt's numbers say nothing about the one that begins.
+_FOUND_BY_LOADING = (
+    "filtered",
+    "valid",
+    "invalid",
+    "inserted",
+    "updated",
+    "unchanged",
+    "deleted",
+)
+
+
+def begin_attempt(
+    connection: Connection,
+    *,
+    job_id: str,
+    run_id: str | None,
+    dagster_run_id: str,
+    reexecution: bool,
+    now: dt.datetime,
+) -> Run:
+    """Begin a Run, or join the one that this Dagster run has begun; makes one if there is none.
+
+    * ``run_id`` None: started in the Dagster UI or by the command line, a Run of trigger MANUAL
+    * a Run that is QUEUED, or has ended and is executed again, becomes RUNNING: one more attempt
+    * ``reexecution`` (it has a parent run in Dagster) takes the Run over at once, whatever sign of
+      life the process before it gave last: Dagster knows that it is over
+    * a Run that is CANCELLED, or done and not executed again: ``RunCancelled``
+    * an import job that is deleted or, unless the Run is MANUAL, paused: ``RunCancelled``
+    * another process of the import job that is alive, or required columns that are not mapped:
+      ``StateConflict``
+
+    Nothing is changed when it raises: what must not start any more was cancelled by the change
+    that forbids it.
+    """
+    status = lock_status(connection, job_id)
+    if status is ImportJobStatus.TERMINATED:
+        raise RunCancelled("The import job was deleted.")
+    run = _known_run(connection, job_id, run_id, dagster_run_id)
+    if run is not None:
+        if run.status is RunStatus.RUNNING and run.dagster_run_id == dagster_run_id:
+            return run
+        _refuse_ended(run, reexecution=reexecution)
+    _refuse_state(status, run.trigger if run else Trigger.MANUAL)
+    taken_over = run.id if run and reexecution else None
+    _refuse_second_run(connection, job_id, run.id if run else None, taken_over, now)
+    if run is None:
+        run = _ask(connection, job_id, now)
+    connection.execute(
+        update(runs)
+        .where(runs.c.id == run.id)
+        .values(
+            status=RunStatus.RUNNING,
+            dagster_run_id=dagster_run_id,
+            started_at=func.coalesce(runs.c.started_at, now),
+            ended_at=None,
+            heartbeat_at=now,
+            attempts=runs.c.attempts + 1,
+            error=None,
+            **dict.fromkeys(_FOUND_BY_LOADING),
+        )
+    )
+    return get_run(connection, job_id=job_id, run_id=run.id)
+
+
+def beat(connection: Connection, run_id: str, *, now: dt.datetime) -> None:
+    """Say that the run's process is alive."""
+    connection.execute(update(runs).where(*_running(run_id)).values(heartbeat_at=now))
+
+
+def note_progress(connection: Connection, run_id: str, values: Mapping[str, Any]) -> None:
+    """Record what an op has found out: ``http_status``, ``bytes``, ``records``, ``warnings``.
+
+    A Run that has ended meanwhile stays as it ended.
+    """
+    connection.execute(update(runs).where(*_running(run_id)).values(**storable(dict(values))))
+
+
+def refuse_if_unwanted(connection: Connection, *, job_id: str, run_id: str) -> None:
+    """Raise ``RunCancelled`` unless the Run may still load. Locks, so a delete waits or wins."""
+    status = lock_status(connection, job_id)
+    run = get_run(connection, job_id=job_id, run_id=run_id)
+    if status is ImportJobStatus.TERMINATED:
+        raise RunCancelled("The import job was deleted.")
+    if run.status is not RunStatus.RUNNING:
+        raise RunCancelled(f"The run is {run.status}.")
+
+
+def record_load(
+    connection: Connection,
+    *,
+    job_id: str,
+    run_id: str,
+    counts: LoadCounts,
+    totals: Mapping[str, int],
+    feed_state: FeedState,
+    now: dt.datetime,
+) -> None:
+    """End a Run as SUCCESS: what was loaded, and what was read with it, in one transaction.
+
+    ``totals`` holds ``records``, ``filtered``, ``valid`` and ``invalid``. Raises ``RunCancelled``
+    as ``refuse_if_unwanted`` does.
+    """
+    refuse_if_unwanted(connection, job_id=job_id, run_id=run_id)
+    _end(connection, run_id, RunStatus.SUCCESS, now, **asdict(counts), **totals)
+    _note_success(
+        connection,
+        job_id,
+        now,
+        feed_state=encode(FEED_STATE, feed_state),
+        total_records=totals["records"],
+        valid_records=totals["valid"],
+        invalid_records=totals["invalid"],
+    )
+
+
+def record_unchanged(
+    connection: Connection, *, job_id: str, run_id: str, feed_state: FeedState, now: dt.datetime
+) -> None:
+    """End a Run as UNCHANGED: the feed is the one that was loaded last."""
+    refuse_if_unwanted(connection, job_id=job_id, run_id=run_id)
+    _end(connection, run_id, RunStatus.UNCHANGED, now, records=None)
+    _note_success(connection, job_id, now, feed_state=encode(FEED_STATE, feed_state))
+
+
+def fail_run(
+    connection: Connection,
+    run_id: str,
+    *,
+    error: str,
+    now: dt.datetime,
+    dagster_run_id: str | None = None,
+) -> bool:
+    """End an active Run as FAILED and tell its import job. False if it had ended already.
+
+    With ``dagster_run_id``, not if another Dagster run is executing it.
+    """
+    job_id = _lock_job_of(connection, run_id)
+    words = storable(error)
+    failed = connection.execute(
+        update(runs)
+        .where(*_active(run_id, dagster_run_id))
+        .values(status=RunStatus.FAILED, ended_at=now, error=words)
+    ).rowcount
+    if failed:
+        connection.execute(
+            update(import_jobs)
+            .where(import_jobs.c.id == job_id)
+            .values(
+                last_error=words,
+                last_run=now,
+                consecutive_failures=import_jobs.c.consecutive_failures + 1,
+            )
+        )
+    return bool(failed)
+
+
+def cancel_run(
+    connection: Connection,
+    run_id: str,
+    *,
+    reason: str,
+    now: dt.datetime,
+    dagster_run_id: str | None = None,
+) -> bool:
+    """End an active Run as CANCELLED. False if it had ended already.
+
+    With ``dagster_run_id``, not if another Dagster run is executing it.
+    """
+    _lock_job_of(connection, run_id)
+    return bool(
+        connection.execute(
+            update(runs)
+            .where(*_active(run_id, dagster_run_id))
+            .values(status=RunStatus.CANCELLED, ended_at=now, error=storable(reason))
+        ).rowcount
+    )
+
+
+def _known_run(
+    connection: Connection, job_id: str, run_id: str | None, dagster_run_id: str
+) -> Run | None:
+    if run_id is not None:
+        return get_run(connection, job_id=job_id, run_id=run_id)
+    return find_run_of(connection, dagster_run_id)
+
+
+def _ask(connection: Connection, job_id: str, now: dt.datetime) -> Run:
+    made = enqueue_run(connection, job_id, trigger=Trigger.MANUAL, due_at=now, now=now)
+    if made is None:
+        raise StateConflict("A run was asked for at this very moment.")
+    return made
+
+
+def _refuse_ended(run: Run, *, reexecution: bool) -> None:
+    if run.status is RunStatus.CANCELLED:
+        raise RunCancelled(f"The run was cancelled. {run.error or ''}".rstrip())
+    if run.status in DONE and not reexecution:
+        raise RunCancelled("The run was launched twice, and is done already.")
+
+
+def _refuse_state(status: ImportJobStatus, trigger: Trigger) -> None:
+    if status is ImportJobStatus.MAPPING:
+        raise StateConflict(
+            "An import job that is MAPPING can't run: map its required columns first.",
+            status=status,
+        )
+    paused = status is ImportJobStatus.PAUSED and trigger is not Trigger.MANUAL
+    # COMPLETED is no reason: the run was due before the end, and began after it.
+    unscheduled = status is ImportJobStatus.SCHEDULING and trigger is Trigger.SCHEDULE
+    if paused or unscheduled:
+        raise RunCancelled(f"The import job is {status}.")
+
+
+def _refuse_second_run(
+    connection: Connection,
+    job_id: str,
+    run_id: str | None,
+    taken_over: str | None,
+    now: dt.datetime,
+) -> None:
+    """One run at a time: while a process of this import job is alive, no other may start."""
+    query = select(runs.c.id).where(
+        runs.c.import_job_id == job_id,
+        runs.c.status == RunStatus.RUNNING,
+        runs.c.heartbeat_at > now - dt.timedelta(seconds=DEAD_AFTER_SECONDS),
+    )
+    alive = set(connection.scalars(query)) - {taken_over}
+    if run_id in alive:
+        raise StateConflict("The run was launched twice, and is being executed already.")
+    if alive:
+        raise StateConflict(f"Run {min(alive)} of this import job is still running.")
+
+
+def _running(run_id: str) -> tuple[ColumnElement[bool], ...]:
+    return (runs.c.id == run_id, runs.c.status == RunStatus.RUNNING)
+
+
+def _active(run_id: str, dagster_run_id: str | None) -> list[ColumnElement[bool]]:
+    where = [runs.c.id == run_id, runs.c.status.in_(ACTIVE)]
+    if dagster_run_id is not None:
+        queued = runs.c.status == RunStatus.QUEUED
+        where.append(or_(queued, runs.c.dagster_run_id == dagster_run_id))
+    return where
+
+
+def _lock_job_of(connection: Connection, run_id: str) -> str | None:
+    run = find_run(connection, run_id)
+    if run is None:
+        return None
+    lock_status(connection, run.import_job_id)
+    return run.import_job_id
+
+
+def _end(
+    connection: Connection, run_id: str, status: RunStatus, now: dt.datetime, **values: object
+) -> None:
+    connection.execute(
+        update(runs).where(runs.c.id == run_id).values(status=status, ended_at=now, **values)
+    )
+
+
+def _note_success(connection: Connection, job_id: str, now: dt.datetime, **values: object) -> None:
+    connection.execute(
+        update(import_jobs)
+        .where(import_jobs.c.id == job_id)
+        .values(
+            last_run=now,
+            consecutive_failures=0,
+            # An import job that went back to MAPPING meanwhile keeps the word that says why.
+            last_error=case(
+                (import_jobs.c.status == ImportJobStatus.MAPPING, import_jobs.c.last_error),
+                else_=None,
+            ),
+            **values,
+        )
+    )
