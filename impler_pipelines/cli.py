@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -148,24 +148,18 @@ def list_jobs(
 @jobs.command("run")
 def run_job(job_id: JobId, as_json: AsJson = False) -> None:
     """Run one import job now, in this process; no daemon is needed."""
-    from impler_pipelines.control_api.schemas import run_json
+    from impler_pipelines.control_api.schemas.runs import RunRead
     from impler_pipelines.orchestration.foreground import run_in_foreground
 
-    with _progress() as progress:
-        tasks: dict[str, Any] = {}
-
-        def report(op: str, done: int, unit: str) -> None:
-            if op not in tasks:
-                tasks[op] = progress.add_task(op, total=None, unit=unit)
-            progress.update(tasks[op], completed=done)
-
+    with _run_progress() as report:
         finished = run_in_foreground(_settings(), job_id, report)
-    document = run_json(finished)
+    document = RunRead.model_validate(finished).model_dump(mode="json", by_alias=True)
     if as_json:
         typer.echo(json.dumps(document, ensure_ascii=False))
     else:
-        names = ("status", "records", "valid", "invalid", "inserted", "updated", "unchanged")
-        typer.echo("  ".join(f"{name} {document[name]}" for name in names))
+        counts = ("records", "valid", "invalid", "inserted", "updated", "unchanged", "deleted")
+        known = [f"{document[name]:,} {name}" for name in counts if document[name] is not None]
+        typer.echo("  ".join([str(finished.status), *known]))
     if finished.error:
         _fail(finished.error)
 
@@ -259,10 +253,32 @@ def _progress() -> Iterator[Progress]:
         yield progress
 
 
+@contextmanager
+def _run_progress() -> Iterator[Callable[[str, int, str], None]]:
+    """A bar over the four ops, with what the present one has done so far."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    ops = ("fetch_feed", "extract_records", "map_columns", "load_rows")
+    columns = (
+        TextColumn("{task.description:16}"),
+        BarColumn(),
+        TextColumn("{task.fields[done]:>20}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=_errors, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("starting", total=len(ops), done="")
+
+        def report(op: str, done: int, unit: str) -> None:
+            progress.update(task, description=op, completed=ops.index(op), done=f"{done:,} {unit}")
+
+        yield report
+        progress.update(task, description="done", completed=len(ops))
+
+
 def _print_table(title: str, header: list[str], rows: list[list[Any]]) -> None:
     table = Table(title=title, title_justify="left")
     for name in header:
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=name == "id")
     for row in rows:
         table.add_row(*[_cell(value) for value in row])
     _console.print(table)
@@ -279,9 +295,9 @@ def _cell(value: Any) -> str:
 
 
 def _job_json(job: ImportJob) -> dict[str, Any]:
-    from impler_pipelines.control_api.schemas import import_job_json
+    from impler_pipelines.control_api.views import import_job_summary
 
-    return import_job_json(job)
+    return import_job_summary(job).model_dump(mode="json", by_alias=True)
 
 
 @contextmanager

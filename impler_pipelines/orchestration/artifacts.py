@@ -6,7 +6,7 @@ It moves bytes and deletes them; what they mean is the ops' business.
 from __future__ import annotations
 
 import datetime as dt
-from typing import IO, Any, cast
+from typing import Any, BinaryIO, cast
 
 import fsspec
 
@@ -18,12 +18,12 @@ class Artifacts:
         self._fs, base = fsspec.core.url_to_fs(base_url)
         self._base = str(base).rstrip("/")
 
-    def open(self, path: str, mode: str = "rb") -> IO[bytes]:
+    def open(self, path: str, mode: str = "rb") -> BinaryIO:
         """Open ``<directory>/<name>`` for reading or writing bytes; makes the directory."""
         full = f"{self._base}/{path}"
         if "w" in mode:
             self._fs.makedirs(full.rpartition("/")[0], exist_ok=True)
-        return cast("IO[bytes]", self._fs.open(full, mode))
+        return cast("BinaryIO", self._fs.open(full, mode))
 
     def exists(self, path: str) -> bool:
         """Whether that file or directory is there."""

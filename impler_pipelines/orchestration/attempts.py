@@ -163,12 +163,20 @@ class Attempt:
             postpone(connection, self.import_job_id, until=until)
 
     def _cancel(self, reason: str) -> None:
+        """End the Run as CANCELLED, also one that was not allowed to begin."""
         self._context.log.warning(f"{reason} Nothing is loaded.")
-        if self.run is None:
-            return
+        dagster_run = self._context.run
+        run_id = dagster_run.tags.get(RUN_ID_TAG)
         with self.runtime.transaction() as connection:
-            runs.cancel_run(connection, self.run.id, reason=reason, now=utc_now())
-        self.runtime.artifacts.remove(self.run.id)
+            run = (
+                runs.find_run(connection, run_id)
+                if run_id is not None
+                else runs.find_run_of(connection, dagster_run.run_id)
+            )
+            if run is None:
+                return
+            runs.cancel_run(connection, run.id, reason=reason, now=utc_now())
+        self.runtime.artifacts.remove(run.id)
 
 
 class _Heartbeat:

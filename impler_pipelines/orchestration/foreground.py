@@ -29,7 +29,10 @@ def run_in_foreground(
         lock_import_job(connection, import_job_id)
     with _instance(settings) as instance:
         result = build_job(runtime, import_job_id).execute_in_process(
-            instance=instance, raise_on_error=False
+            instance=instance,
+            raise_on_error=False,
+            # The caller reports progress; Dagster's own log keeps the rest.
+            run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
         )
     with runtime.transaction() as connection:
         run = runs.find_run_of(connection, result.run_id)
