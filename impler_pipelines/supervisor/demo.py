@@ -258,7 +258,8 @@ def _cell(value: object) -> str:
 
 
 def _table(title: str, header: list[str], rows: list[list[str]]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.box, table.padding, table.pad_edge = SIMPLE_HEAD, (0, 1, 0, 0), False
     for name in header:
         table.add_column(name, no_wrap=name != "why", overflow="ellipsis")
     for row in rows:
