@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from impler_pipelines.control_api.feed_reading import FeedReader
@@ -86,13 +85,6 @@ def read_import_job(
     )
 
 
-@dataclass(frozen=True)
-class Changes:
-    """What ``store.update_import_job`` is to change."""
-
-    values: dict[str, Any]
-
-
 def read_changes(
     body: ImportJobUpdate,
     job: ImportJob,
@@ -101,8 +93,8 @@ def read_changes(
     *,
     stored_auth: Callable[[], SourceAuth | None],
     now: dt.datetime,
-) -> Changes:
-    """What a partial update changes; the feed is read again where its source changes.
+) -> dict[str, Any]:
+    """What ``store.update_import_job`` is to change; the feed is read again if its source changes.
 
     Mapped paths that the new feed lacks are refused, unless new mappings come with the request.
     Raises ``RequestInvalid``, and what ``FeedReader.read`` raises.
@@ -127,7 +119,7 @@ def read_changes(
     mappings = values.get("mappings", _still_meant(job.mappings, columns))
     if headings is not job.headings or "mappings" in values:
         check_mappings(mappings, columns=columns, headings=headings)
-    return Changes(values)
+    return values
 
 
 def read_mappings(
@@ -144,8 +136,7 @@ def read_mappings(
         for index, entry in enumerate(entries)
         if entry.path is not None
     }
-    gathered_problems = _problems_at(by_index, job, columns)
-    for problem in gathered_problems:
+    for problem in _problems_at(by_index, job, columns):
         gathered.add(problem.field, problem.message)
     mapped = {mapping.key for mapping in by_index.values()}
     places = {entry.key: f"mappings.{index}.path" for index, entry in enumerate(entries)}

@@ -10,12 +10,12 @@ from sqlalchemy.engine import make_url
 from impler_pipelines.control_api.addresses import AddressCheck
 from impler_pipelines.control_api.gathering import Gathered
 from impler_pipelines.control_api.schemas.templates import ColumnBody, DestinationBody
-from impler_pipelines.control_api.views import public_destination_url
 from impler_pipelines.destinations.engines import check_destination_url
 from impler_pipelines.destinations.names import check_table_name, default_table_name
 from impler_pipelines.errors import RequestInvalid
 from impler_pipelines.mapping import check_columns
-from impler_pipelines.model import Column, LoadMode, SqlDestination, Template
+from impler_pipelines.model import Column, LoadMode, SqlDestination
+from impler_pipelines.store.table_claims import public_url_of
 from impler_pipelines.store.templates import DestinationSpec
 
 _PORTS = {"postgresql": 5432, "postgres": 5432, "mysql": 3306, "mariadb": 3306}
@@ -59,19 +59,6 @@ def read_destinations(
     return specs
 
 
-def refuse_shared_tables(template: Template) -> None:
-    """Raise ``RequestInvalid`` where two of a template's destinations are one table."""
-    seen: set[tuple[str | None, str]] = set()
-    for index, destination in enumerate(template.destinations):
-        place = public_destination_url(destination.url), destination.table.lower()
-        if place in seen:
-            raise RequestInvalid.of(
-                f"destinations.{index}.table",
-                f"{destination.table!r} is the table of another destination of this template",
-            )
-        seen.add(place)
-
-
 def _read(
     body: DestinationBody,
     field: str,
@@ -92,7 +79,7 @@ def _read(
         table=body.table or (kept.table if kept else None),
         mode=body.mode or (kept.mode if kept else LoadMode.UPSERT),
     )
-    if kept and ("url" not in body.model_fields_set or _is_shown(body.url, kept)):
+    if kept and ("url" not in body.model_fields_set or body.url == kept.url):
         spec = replace(spec, keep_url=True)
     elif body.url is not None:
         with gathered.check(f"{field}.url"):
@@ -111,14 +98,9 @@ def _refuse_other_types(body: DestinationBody, field: str) -> None:
         raise RequestInvalid.of(f"{field}.type", f"must be 'sql', not {body.type!r}")
 
 
-def _is_shown(url: str | None, kept: SqlDestination) -> bool:
-    """Whether a client sends back the URL that it was shown, which lacks user and password."""
-    return url is not None and url == public_destination_url(kept.url)
-
-
 def _checked_url(url: str, field: str, check_address: AddressCheck) -> str:
     parsed = make_url(check_destination_url(url, field))
     assert parsed.host is not None  # noqa: S101  # check_destination_url has seen to it
     port = parsed.port or _PORTS[parsed.get_backend_name()]
-    check_address(parsed.host, port, url=public_destination_url(url) or "")
+    check_address(parsed.host, port, url=public_url_of(url) or "")
     return url

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy.engine import make_url
-
 from impler_pipelines.control_api.schemas.import_jobs import (
     ImportJobRead,
     ImportJobSummary,
@@ -14,14 +12,13 @@ from impler_pipelines.control_api.schemas.import_jobs import (
 )
 from impler_pipelines.control_api.schemas.templates import DestinationRead, TemplateRead
 from impler_pipelines.control_api.suggestions import suggest
-from impler_pipelines.destinations.faults import public_name
 from impler_pipelines.model import Column, ImportJob, Interval, SqlDestination, Template
 from impler_pipelines.scheduling import describe, interval_to_json
 from impler_pipelines.store.import_jobs import timing_of
 
 
 def template_view(template: Template) -> TemplateRead:
-    """A template; its destinations' URLs hold neither user nor password."""
+    """A template as the store shows it: URLs of destinations without user and password."""
     return TemplateRead(
         id=template.id,
         name=template.name,
@@ -39,13 +36,8 @@ def destination_view(destination: SqlDestination) -> DestinationRead:
         id=destination.id,
         table=destination.table,
         mode=destination.mode,
-        url=public_destination_url(destination.url),
+        url=destination.url,
     )
-
-
-def public_destination_url(url: str | None) -> str | None:
-    """A destination's URL as it may be shown."""
-    return None if url is None else public_name(make_url(url))
 
 
 def import_job_view(job: ImportJob) -> ImportJobRead:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import httpx
 
 from impler_pipelines_tests.feed_server import FeedServer
 
-COLUMNS = [
+COLUMNS: list[dict[str, Any]] = [
     {"key": "title", "name": "Title", "type": "String", "isRequired": True},
     {"key": "link", "name": "Link", "type": "String", "isRequired": True, "isUnique": True},
     {"key": "price", "name": "Price", "type": "Double"},
@@ -58,7 +59,8 @@ class HostApp:
         return problem(answer)
 
     def template(self, **changes: Any) -> dict[str, Any]:
-        body = {"name": "Products", "columns": COLUMNS} | changes
+        # Tables are the installation's, so that names are as many as tests.
+        body = {"name": f"Products {secrets.token_hex(8)}", "columns": COLUMNS} | changes
         made: dict[str, Any] = self.ok("POST", "/v1/templates", body, status=201)
         return made
 

@@ -9,13 +9,11 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from impler_pipelines.control_api.app import create_app
 from impler_pipelines.settings import Settings
 from impler_pipelines_tests.control_api.conftest import (
     host_app,
-    new_key,
     serving,
     settings_for,
 )
@@ -207,11 +205,3 @@ class TestFaults:
         problem(answer)
         assert "the secret is 42" in caplog.text
         assert "Traceback" in caplog.text
-
-    def test_a_secret_key_that_changed_is_told(self, settings: Settings, engine: object) -> None:
-        pytest.importorskip("impler_pipelines.store.secrets")
-
-
-def test_unused(settings: Settings) -> None:
-    assert isinstance(create_app(settings), FastAPI)
-    assert new_key

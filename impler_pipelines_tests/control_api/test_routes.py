@@ -124,13 +124,13 @@ class TestTenancy:
         job = app.import_job(feed_server)
         run = app.ok("GET", f"/v1/import-jobs/{job['_id']}/runs")[0]
         target = filled(path, "ann", job["_id"], job["_templateId"], run["_id"])
-        body = {} if method in {"POST", "PUT"} else None
+        body: dict[str, Any] | None = {} if method in {"POST", "PUT"} else None
         other_app.refused(404, method, target, body)
         assert app.ok("GET", f"/v1/import-jobs/{job['_id']}") == job
 
     @pytest.mark.parametrize(("method", "path"), WITH_AN_ID)
     def test_unknown_is_404(self, app: HostApp, method: str, path: str) -> None:
-        body = {} if method in {"POST", "PUT"} else None
+        body: dict[str, Any] | None = {} if method in {"POST", "PUT"} else None
         app.refused(404, method, filled(path, "ann", "0" * 24, "nothing", "x"), body)
 
     def test_lists_hold_the_project_s_own(

@@ -90,12 +90,11 @@ def update_import_job(
     now = dt.datetime.now(dt.UTC)
     changes = read_changes(body, job, columns, feeds, stored_auth=stored_auth, now=now)
     with store.transaction() as connection:
-        _refuse_deleted(import_jobs.lock_import_job(connection, job.id))
         changed = import_jobs.update_import_job(
             connection,
             job.id,
             now=dt.datetime.now(dt.UTC),
-            changes=changes.values,
+            changes=changes,
             box=store.box,
         )
     return import_job_view(changed)

@@ -28,7 +28,6 @@ from impler_pipelines.control_api.store_access import Store
 from impler_pipelines.control_api.template_requests import (
     read_columns,
     read_destinations,
-    refuse_shared_tables,
 )
 from impler_pipelines.control_api.views import template_view
 from impler_pipelines.model import Column, Template
@@ -65,7 +64,6 @@ def create_template(
             destination_specs=specs,
             now=dt.datetime.now(dt.UTC),
         )
-        refuse_shared_tables(template)
     return template_view(template)
 
 
@@ -117,7 +115,6 @@ def update_template(
             columns=columns,
             destination_specs=specs,
         )
-        refuse_shared_tables(changed)
         if columns is not None:
             settle_template(connection, template.id, now=now)
     return template_view(changed)

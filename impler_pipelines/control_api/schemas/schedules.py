@@ -45,7 +45,7 @@ EndsOn = Annotated[
     StrictStr,
     Field(
         max_length=64,
-        description="ISO 8601. A time without offset is one of the time zone; a date means its end.",
+        description="ISO 8601. A time without offset is of the time zone; a date means its end.",
         examples=["2027-01-31T22:59:59Z"],
     ),
 ]
