@@ -20,6 +20,7 @@ from impler_pipelines.errors import FeedUnreadable, LimitExceeded
 from impler_pipelines.extraction.limits import MAX_FEED_BYTES, Limits
 
 CHUNK_BYTES = 32 * 1024
+_SIGNATURE_BYTES = 10
 _MOST_EMPTY_MEMBERS = 1000
 _DAMAGE = (zlib.error, lzma.LZMAError, zstandard.ZstdError, OSError, EOFError, ValueError)
 
@@ -70,7 +71,7 @@ class _Bounded:
         return self._d.unused_data
 
     def pull(self, data: bytes) -> bytes:
-        if not data and self._d.needs_input:
+        if self._d.eof or (not data and self._d.needs_input):
             return b""
         return self._d.decompress(data, CHUNK_BYTES)
 
@@ -199,8 +200,8 @@ def opened(chunks: Iterator[bytes], kind: str, make: Callable[[], Decoder]) -> I
                 rest = decoder.unused_data.lstrip(b"\0") or _next_filled(chunks)
                 if not rest:
                     return
-                if len(rest) < 10:
-                    rest += next(chunks, b"")
+                while len(rest) < _SIGNATURE_BYTES and (more := next(chunks, b"")):
+                    rest += more
                 found = sniffed(rest)
                 if found != kind:
                     raise FeedUnreadable(f"The feed's {kind} data is followed by something else.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import itertools
 import tempfile
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,7 +29,6 @@ from impler_pipelines.extraction.limits import Limits
 from impler_pipelines.extraction.prolog import Prolog, read_prolog, read_whole_prolog
 
 Source = bytes | Path | BinaryIO
-_SPOOL_BYTES = 8 * 1024**2
 
 
 def open_source(source: Source, limits: Limits) -> Callable[[], Iterator[bytes]]:
@@ -42,9 +42,16 @@ def open_source(source: Source, limits: Limits) -> Callable[[], Iterator[bytes]]
         return lambda: decompressed(_slices(content), limits)
     if isinstance(source, Path):
         return lambda: decompressed(_file_chunks(source), limits)
-    stream = source if source.seekable() else _spooled(source)
+    seekable = source.seekable()
+    stream = source if seekable else _spooled(source)
     start = stream.tell()
-    return lambda: decompressed(_stream_chunks(stream, start), limits)
+
+    def again() -> Iterator[bytes]:
+        return decompressed(_stream_chunks(stream, start), limits)
+
+    if not seekable:
+        weakref.finalize(again, stream.close)  # the copy lives as long as someone may read it
+    return again
 
 
 def _slices(content: bytes) -> Iterator[bytes]:
@@ -75,11 +82,11 @@ def _stream_chunks(stream: BinaryIO, start: int) -> Iterator[bytes]:
 
 
 def _spooled(stream: BinaryIO) -> BinaryIO:
-    copy = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115  lives on
+    copy = tempfile.TemporaryFile()  # noqa: SIM115  closed by whoever asked
     while chunk := stream.read(CHUNK_BYTES):
         copy.write(chunk)
     copy.seek(0)
-    return copy  # type: ignore[return-value]  # it has BinaryIO's methods, not its type
+    return copy
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ _WIDER = {
 # Codecs of Python that are no character encodings, or not of documents.
 _NO_ENCODINGS = {
     "idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem",
-    "base64", "bz2", "hex", "quopri", "rot13", "uu", "zlib", "charmap", "palmos",
+    "charmap", "palmos",
 }  # fmt: skip
 _BOMS = (  # UTF-32's little endian mark begins with that of UTF-16
     (codecs.BOM_UTF8, UTF_8),
@@ -102,11 +102,20 @@ def codec_named(label: str) -> str | None:
         name = codecs.lookup(label.strip().lower().removeprefix("x-").removeprefix("cs")).name
     except (LookupError, ValueError):
         return None
-    if name in _NO_ENCODINGS or name.endswith("_codec"):
+    if name.replace("-", "_") in _NO_ENCODINGS or not _is_of_text(name):
         return None
     if name in {"utf-8-sig", "utf-16", "utf-32"}:
         return name.removesuffix("-sig")
     return _WIDER.get(name, name)
+
+
+def _is_of_text(codec: str) -> bool:
+    """Whether a codec turns bytes into text: Python has some that turn bytes into bytes."""
+    try:
+        b"<".decode(codec, "ignore")
+    except (LookupError, ValueError):
+        return False
+    return True
 
 
 def first_decoding(head: bytes, content_type: str | None, again: Chunks) -> Decoding:

@@ -29,6 +29,9 @@ _OUT_OF_BOUNDS = {
     etree.ErrorTypes.ERR_NO_MEMORY,
 }
 _PREFIX_MESSAGE = re.compile(r"Namespace prefix (\S+) (?:for \S+ )?on ")
+# What lxml takes as a name; no element of a document that parses has another.
+_POSSIBLE_NAME = re.compile(r"[^\x00-\x20{}<>&\x7f-\x9f\ud800-\udfff\ufffe\uffff]+")
+_LONGEST_LOG = 100  # libxml2 stops writing errors down here, fatal ones too
 _TAG_HEAD_BYTES = 256 * 1024  # from here on the attributes of an unfinished tag are counted
 _SURVEY_SWEEP_BYTES = 1024**2  # when all elements are asked for, text needs its neighbours
 
@@ -135,10 +138,11 @@ class ElementStream:
         try:
             parser.close()
         except etree.XMLSyntaxError as error:
-            # The log is cut at 100 entries, so the root's end has to show that this is all.
-            entries = parser.feed_error_log
-            if not self._root_ended or any(e.type not in _HARMLESS for e in entries):
+            log = parser.feed_error_log
+            if not self._root_ended or any(entry.type not in _HARMLESS for entry in log):
                 raise self._explained(parser) from error
+            if len(log) >= _LONGEST_LOG and (opinion := _second_opinion(self._document.chunks())):
+                raise opinion from error
         for entry in parser.feed_error_log:
             if entry.type == _UNDECLARED_PREFIX and (m := _PREFIX_MESSAGE.match(entry.message)):
                 self.undeclared.add(m[1])
@@ -146,7 +150,8 @@ class ElementStream:
     def _explained(self, parser: etree.XMLPullParser) -> PipelineError:
         entries = [e for e in parser.feed_error_log if e.type not in _HARMLESS]
         if not entries:
-            return _second_opinion(self._document.chunks())
+            opinion = _second_opinion(self._document.chunks())
+            return opinion or FeedMalformed("it can't be parsed")
         entry = next((e for e in entries if e.level == etree.ErrorLevels.FATAL), entries[0])
         message = " ".join(entry.message.split()) or "it can't be parsed"
         if entry.type not in _OUT_OF_BOUNDS:
@@ -194,11 +199,12 @@ def _local(name: str) -> str:
 def _names(paths: Iterable[Segments], root: str) -> frozenset[str]:
     """The names libxml2 is asked for: local ones, and as written for undeclared prefixes."""
     written = {root, *(path[-1] for path in paths)}
-    return frozenset(name for w in written for name in (w, _local(w)) if name)
+    names = (name for w in written for name in (w, _local(w)))
+    return frozenset(name for name in names if _POSSIBLE_NAME.fullmatch(name))
 
 
-def _second_opinion(chunks: Iterable[bytes]) -> PipelineError:
-    """What expat says, for documents whose libxml2 error lies beyond the end of its log."""
+def _second_opinion(chunks: Iterable[bytes]) -> FeedMalformed | None:
+    """What expat finds wrong, for documents with more complaints than libxml2 keeps in its log."""
     parser = expat.ParserCreate("utf-8")
     try:
         for chunk in chunks:
@@ -207,4 +213,4 @@ def _second_opinion(chunks: Iterable[bytes]) -> PipelineError:
     except expat.ExpatError as error:
         reason = expat.ErrorString(error.code)
         return FeedMalformed(reason, line=error.lineno, column=error.offset + 1)
-    return FeedMalformed("it can't be parsed")
+    return None

@@ -3,7 +3,8 @@
 What holds a value:
 
 * an attribute (namespace declarations are none);
-* an element without child elements: its text. An empty one beside attributes holds none;
+* an element without child elements: its text. An empty one holds none beside attributes, nor
+  does an empty record;
 * an element of mixed content: all its text, in order; what lies below is read too;
 * an element around XHTML (Atom's ``<content type="xhtml">``): all its text.
 
@@ -57,7 +58,7 @@ class ValueReader:
             children = list(element)
             if not children:
                 text = (element.text or "").strip(BLANK)
-                if text or not element.attrib:
+                if text or not (element.attrib or element is record):
                     _add(values, node.heading, text)
                 continue
             if holds_text(element, children):
