@@ -11,9 +11,11 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
 
-from impler_pipelines.errors import SecretUnreadable
+from impler_pipelines.errors import SecretUnreadable, SettingInvalid
 from impler_pipelines.model import SourceAuth
 from impler_pipelines.settings import Settings
+
+_KEY_FILE = "IMPLER_SECRET_KEY"
 
 
 class SecretBox:
@@ -50,19 +52,32 @@ def secret_box(settings: Settings) -> SecretBox:
 
 
 def ensure_secret_key(path: Path) -> str:
-    """Read the key file, or make it (mode 600). Two processes that start together agree on one."""
+    """Read the key file, or make it (mode 600). Two processes that start together agree on one.
+
+    Raises ``SettingInvalid`` for a file that can't be read or made, or that holds nothing.
+    """
     try:
-        return path.read_text().strip()
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _make_key(path)
+        key = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingInvalid(_KEY_FILE, str(path), "a file that can be read and made") from error
+    if not key:
+        raise SettingInvalid(_KEY_FILE, str(path), "a key: restore the file, or set one")
+    return key
+
+
+def _make_key(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(secrets.token_urlsafe(32))
+        file.flush()
+        os.fsync(file.fileno())  # what it seals may outlive a power cut
     try:
         os.link(draft, path)  # atomic, and fails if another process was first
     except FileExistsError:
         pass
     finally:
         draft.unlink()
-    return path.read_text().strip()

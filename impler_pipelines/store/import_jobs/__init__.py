@@ -2,7 +2,6 @@
 
 from impler_pipelines.store.import_jobs.changes import (
     NewImportJob,
-    check_mappings,
     count_import_jobs,
     create_import_job,
     get_import_job,
@@ -16,6 +15,7 @@ from impler_pipelines.store.import_jobs.changes import (
     update_import_job,
 )
 from impler_pipelines.store.import_jobs.due_times import overdue_import_jobs, postpone
+from impler_pipelines.store.import_jobs.mappings import check_mappings
 from impler_pipelines.store.import_jobs.rows import LIVE
 from impler_pipelines.store.import_jobs.states import (
     complete_ended_import_jobs,

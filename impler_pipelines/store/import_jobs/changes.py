@@ -6,16 +6,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from impler_pipelines import scheduling
-from impler_pipelines.errors import FieldProblem, NotFound, RequestInvalid, StateConflict
+from impler_pipelines.errors import NotFound, StateConflict
 from impler_pipelines.model import (
-    Column,
     FieldMapping,
     Filter,
     Heading,
@@ -239,38 +238,6 @@ def terminate_import_job(connection: Connection, job_id: str, *, now: dt.datetim
         .values(status=ImportJobStatus.TERMINATED, next_run=None, updated_at=now)
     )
     return _whole(connection, job_id)
-
-
-def check_mappings(
-    mappings: Sequence[FieldMapping],
-    *,
-    columns: Sequence[Column],
-    headings: Sequence[Heading] | None,
-    field: str = "mappings",
-) -> None:
-    """Raise ``RequestInvalid`` for unknown or repeated keys, and for paths the feed lacks.
-
-    ``headings`` None leaves the paths unchecked.
-    """
-    keys = {column.key for column in columns}
-    paths = None if headings is None else {heading.path for heading in headings}
-    problems, seen = [], set()
-    for index, mapping in enumerate(mappings):
-        if mapping.key not in keys:
-            problems.append(
-                FieldProblem(f"{field}.{index}.key", f"the template has no column {mapping.key!r}")
-            )
-        elif mapping.key in seen:
-            problems.append(
-                FieldProblem(f"{field}.{index}.key", f"{mapping.key!r} is mapped twice")
-            )
-        if paths is not None and mapping.path not in paths:
-            problems.append(
-                FieldProblem(f"{field}.{index}.path", f"the feed has no {mapping.path!r}")
-            )
-        seen.add(mapping.key)
-    if problems:
-        raise RequestInvalid(problems)
 
 
 def count_import_jobs(connection: Connection) -> dict[str, int]:

@@ -6,11 +6,14 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine, text
-from sqlalchemy.exc import OperationalError
+from alembic.util import CommandError
+from psycopg.errors import InsufficientPrivilege
+from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.pool import NullPool
 
-from impler_pipelines.errors import StoreUnavailable
+from impler_pipelines.errors import SettingInvalid, StateConflict, StoreUnavailable
+from impler_pipelines.store.table_claims import public_url_of
 
 _LOCK = 0x1A9713E5  # any fixed number: one migration at a time in a database
 _SCHEMAS = ("impler", "dagster", "imports")
@@ -20,7 +23,9 @@ def migrate(store_url: str) -> None:
     """Create the three schemas and bring ``impler`` to the newest revision.
 
     Safe when several processes start together: an advisory lock lets one of them work while the
-    others wait. Raises ``StoreUnavailable`` when the database can't be reached.
+    others wait. Schemas that are there already are left as they are, so a role that may not create
+    any will do. Raises ``StoreUnavailable`` when the database can't be reached, ``SettingInvalid``
+    where the role lacks a right, ``StateConflict`` for a database that a newer version has changed.
     """
     engine = create_engine(
         store_url,
@@ -31,8 +36,8 @@ def migrate(store_url: str) -> None:
     try:
         with engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-            for schema in _SCHEMAS:
-                connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
+            for schema in sorted(set(_SCHEMAS) - set(inspect(connection).get_schema_names())):
+                connection.execute(text(f"CREATE SCHEMA {schema}"))
             config = Config()
             config.set_main_option("script_location", str(Path(__file__).parent))
             config.set_main_option("path_separator", "os")
@@ -40,5 +45,18 @@ def migrate(store_url: str) -> None:
             command.upgrade(config, "head")
     except OperationalError as error:
         raise StoreUnavailable("The store's database can't be reached.") from error
+    except ProgrammingError as error:
+        if not isinstance(error.orig, InsufficientPrivilege):
+            raise
+        raise SettingInvalid(
+            "IMPLER_DATABASE_URL",
+            public_url_of(store_url) or "",
+            f"a role that may create schemas and tables ({error.orig.diag.message_primary})",
+        ) from error
+    except CommandError as error:
+        raise StateConflict(
+            f"The store's database was changed by a newer version of this package ({error}):"
+            " start that version."
+        ) from error
     finally:
         engine.dispose()

@@ -23,9 +23,11 @@ from impler_pipelines.store.runs.attempts import (
     HEARTBEAT_SECONDS,
     beat,
     begin_attempt,
+    note_progress,
+)
+from impler_pipelines.store.runs.endings import (
     cancel_run,
     fail_run,
-    note_progress,
     record_load,
     record_unchanged,
     refuse_if_unwanted,

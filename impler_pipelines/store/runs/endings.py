@@ -1,0 +1,161 @@
+"""How a Run ends: loaded, unchanged, failed or cancelled, and what its import job learns of it.
+
+Every ending locks the import job's row first, so that a delete comes wholly before it or wholly
+after.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from sqlalchemy import ColumnElement, Connection, case, or_, update
+
+from impler_pipelines.errors import RunCancelled
+from impler_pipelines.model import FeedState, ImportJobStatus, LoadCounts, RunStatus
+from impler_pipelines.store.codec import FEED_STATE, encode, storable
+from impler_pipelines.store.runs.asked import ACTIVE, find_run, get_run, lock_status
+from impler_pipelines.store.tables import import_jobs, runs
+
+
+def refuse_if_unwanted(connection: Connection, *, job_id: str, run_id: str) -> None:
+    """Raise ``RunCancelled`` unless the Run may still load. Locks, so a delete waits or wins."""
+    status = lock_status(connection, job_id)
+    run = get_run(connection, job_id=job_id, run_id=run_id)
+    if status is ImportJobStatus.TERMINATED:
+        raise RunCancelled("The import job was deleted.")
+    if run.status is not RunStatus.RUNNING:
+        raise RunCancelled(f"The run is {run.status}.")
+
+
+def record_load(
+    connection: Connection,
+    *,
+    job_id: str,
+    run_id: str,
+    counts: LoadCounts,
+    totals: Mapping[str, int],
+    feed_state: FeedState,
+    now: dt.datetime,
+) -> None:
+    """End a Run as SUCCESS: what was loaded, and what was read with it, in one transaction.
+
+    ``totals`` holds ``records``, ``filtered``, ``valid`` and ``invalid``. Raises ``RunCancelled``
+    as ``refuse_if_unwanted`` does.
+    """
+    refuse_if_unwanted(connection, job_id=job_id, run_id=run_id)
+    _end(connection, run_id, RunStatus.SUCCESS, now, **asdict(counts), **totals)
+    _note_success(
+        connection,
+        job_id,
+        now,
+        feed_state=encode(FEED_STATE, feed_state),
+        total_records=totals["records"],
+        valid_records=totals["valid"],
+        invalid_records=totals["invalid"],
+    )
+
+
+def record_unchanged(
+    connection: Connection, *, job_id: str, run_id: str, feed_state: FeedState, now: dt.datetime
+) -> None:
+    """End a Run as UNCHANGED: the feed is the one that was loaded last."""
+    refuse_if_unwanted(connection, job_id=job_id, run_id=run_id)
+    _end(connection, run_id, RunStatus.UNCHANGED, now, records=None)
+    _note_success(connection, job_id, now, feed_state=encode(FEED_STATE, feed_state))
+
+
+def fail_run(
+    connection: Connection,
+    run_id: str,
+    *,
+    error: str,
+    now: dt.datetime,
+    dagster_run_id: str | None = None,
+) -> bool:
+    """End an active Run as FAILED and tell its import job. False if it had ended already.
+
+    With ``dagster_run_id``, not if another Dagster run is executing it.
+    """
+    job_id = _lock_job_of(connection, run_id)
+    words = storable(error)
+    failed = connection.execute(
+        update(runs)
+        .where(*_active(run_id, dagster_run_id))
+        .values(status=RunStatus.FAILED, ended_at=now, error=words)
+    ).rowcount
+    if failed:
+        connection.execute(
+            update(import_jobs)
+            .where(import_jobs.c.id == job_id)
+            .values(
+                last_error=words,
+                last_run=now,
+                consecutive_failures=import_jobs.c.consecutive_failures + 1,
+            )
+        )
+    return bool(failed)
+
+
+def cancel_run(
+    connection: Connection,
+    run_id: str,
+    *,
+    reason: str,
+    now: dt.datetime,
+    dagster_run_id: str | None = None,
+) -> bool:
+    """End an active Run as CANCELLED. False if it had ended already.
+
+    With ``dagster_run_id``, not if another Dagster run is executing it.
+    """
+    _lock_job_of(connection, run_id)
+    return bool(
+        connection.execute(
+            update(runs)
+            .where(*_active(run_id, dagster_run_id))
+            .values(status=RunStatus.CANCELLED, ended_at=now, error=storable(reason))
+        ).rowcount
+    )
+
+
+def _active(run_id: str, dagster_run_id: str | None) -> list[ColumnElement[bool]]:
+    where = [runs.c.id == run_id, runs.c.status.in_(ACTIVE)]
+    if dagster_run_id is not None:
+        queued = runs.c.status == RunStatus.QUEUED
+        where.append(or_(queued, runs.c.dagster_run_id == dagster_run_id))
+    return where
+
+
+def _lock_job_of(connection: Connection, run_id: str) -> str | None:
+    run = find_run(connection, run_id)
+    if run is None:
+        return None
+    lock_status(connection, run.import_job_id)
+    return run.import_job_id
+
+
+def _end(
+    connection: Connection, run_id: str, status: RunStatus, now: dt.datetime, **values: object
+) -> None:
+    connection.execute(
+        update(runs).where(runs.c.id == run_id).values(status=status, ended_at=now, **values)
+    )
+
+
+def _note_success(connection: Connection, job_id: str, now: dt.datetime, **values: object) -> None:
+    connection.execute(
+        update(import_jobs)
+        .where(import_jobs.c.id == job_id)
+        .values(
+            last_run=now,
+            consecutive_failures=0,
+            # An import job that went back to MAPPING meanwhile keeps the word that says why.
+            last_error=case(
+                (import_jobs.c.status == ImportJobStatus.MAPPING, import_jobs.c.last_error),
+                else_=None,
+            ),
+            **values,
+        )
+    )
