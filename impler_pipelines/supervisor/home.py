@@ -23,6 +23,7 @@ def locked_parts(settings: Settings, parts: Iterable[str]) -> Iterator[None]:
 
     Raises ``StateConflict`` that names the process which holds one.
     """
+    private_directory(settings.home)
     with ExitStack() as stack:
         for part in parts:
             stack.enter_context(_locked(settings, part))

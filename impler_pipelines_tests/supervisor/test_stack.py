@@ -32,12 +32,12 @@ class RealStack:
     def __init__(self, directory: Path) -> None:
         self.home = directory / "state"
         self.output = directory / "output"
-        self.api_port = free_port()
+        self.api_port, self.dagster_port = free_port(), free_port()
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("IMPLER_")},
             "IMPLER_HOME": str(self.home),
             "IMPLER_API_PORT": str(self.api_port),
-            "IMPLER_DAGSTER_PORT": str(free_port()),
+            "IMPLER_DAGSTER_PORT": str(self.dagster_port),
         }
         self.process: subprocess.Popen[bytes] | None = None
         self.seen: set[int] = set()
@@ -83,6 +83,21 @@ class RealStack:
         finally:
             connection.close()
 
+    def dagster_jobs(self) -> list[str]:
+        """The names of the jobs that Dagster's webserver has loaded."""
+        query = (
+            "{ repositoriesOrError { ... on RepositoryConnection { nodes { jobs { name } } } } }"
+        )
+        connection = http.client.HTTPConnection("127.0.0.1", self.dagster_port, timeout=30)
+        try:
+            headers = {"content-type": "application/json"}
+            connection.request("POST", "/graphql", json.dumps({"query": query}), headers)
+            answer = json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
+        nodes = answer["data"]["repositoriesOrError"].get("nodes", [])
+        return [job["name"] for node in nodes for job in node["jobs"]]
+
     def pid_of(self, words: str) -> int:
         assert self.process is not None
         for process in psutil.Process(self.process.pid).children():
@@ -125,11 +140,13 @@ class TestRun:
         assert f"process {process.pid} runs its database" in " ".join(second.stderr.split())
 
         # Killed children come back, the database among them.
-        for words in ("control_api", "bin/postgres"):
+        for words in ("control_api", "code-server", "bin/postgres"):
             killed = until(lambda w=words: stack.pid_of(w), words)
             os.kill(killed, signal.SIGKILL)
             until(lambda w=words, k=killed: stack.pid_of(w) not in (0, k), f"another {words}", 60)
         until(lambda: answers("127.0.0.1", stack.api_port, "/readyz"), "the API again", 60)
+        name = f"import_{job['_id']}"
+        until(lambda: name in stack.dagster_jobs(), f"{name} in Dagster again", 90)
         stack.seen |= family(process.pid)
 
         process.send_signal(signal.SIGINT)
