@@ -136,11 +136,12 @@ def _first_shown(
 
 
 def _walls_after(cron: Cron, shown: dt.datetime) -> Iterator[dt.datetime]:
-    dates = _dates_from(cron, shown.date())
+    today = shown.date()
     walls = (
         dt.datetime.combine(date, dt.time(hour, minute))
-        for date in dates
+        for date in _dates_from(cron, today)
         for hour in cron.hours
+        if date > today or hour >= shown.hour
         for minute in cron.minutes
     )
     return (wall for wall in walls if wall > shown)

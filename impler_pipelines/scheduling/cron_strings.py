@@ -78,10 +78,13 @@ class TickTable:
 
     def strings(self) -> tuple[str, ...]:
         """Return cron strings that tick exactly at what was added, the same for equal tables."""
-        months_of: dict[tuple[_Days, int], set[int]] = defaultdict(set)
+        alike: dict[tuple[_Days, frozenset[int]], set[int]] = defaultdict(set)
         for (month, days), minutes in self._minutes.items():
-            for minute in minutes:
-                months_of[days, minute].add(month)
+            alike[days, frozenset(minutes)].add(month)
+        months_of: dict[tuple[_Days, int], set[int]] = defaultdict(set)
+        for (days, minutes_alike), months_alike in alike.items():
+            for minute in minutes_alike:
+                months_of[days, minute] |= months_alike
         minutes_of: dict[tuple[_Days, frozenset[int]], set[int]] = defaultdict(set)
         for (days, minute), months in months_of.items():
             minutes_of[days, frozenset(months)].add(minute)

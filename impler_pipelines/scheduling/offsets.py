@@ -6,11 +6,12 @@ It never decides when anything is due.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from impler_pipelines.scheduling.zones import change_between, zone_of
+from impler_pipelines.scheduling.zones import DAY_MINUTES, change_between, zone_of
 
 # Nothing ticks before this package existed. Rules such as "the last Sunday of March" take all
 # their dates within 28 years and those of the lunar year within 33, so these years show every
@@ -28,12 +29,15 @@ class OffsetChange:
     before: int
     after: int
 
-    @property
-    def touched_walls(self) -> list[dt.datetime]:
-        """Every wall minute that it skips, or that comes twice by it."""
+    def touched_walls(self, minutes_of_day: Iterable[int]) -> Iterator[dt.datetime]:
+        """Yield those wall times, at any of ``minutes_of_day``, that it skips or repeats."""
         first, last = sorted((self.before, self.after))
-        start = self.at.replace(tzinfo=None)
-        return [start + dt.timedelta(minutes=minute) for minute in range(first, last)]
+        start = self.at.replace(tzinfo=None) + dt.timedelta(minutes=first)
+        for minute in minutes_of_day:
+            # no change is longer than a day, so each minute of the day is touched once at most
+            ahead = (minute - start.hour * 60 - start.minute) % DAY_MINUTES
+            if ahead < last - first:
+                yield start + dt.timedelta(minutes=ahead)
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ def zone_offsets(name: str, first_year: int = FIRST_YEAR) -> ZoneOffsets:
     in_force = [offsets[0], *(change.after for change in changes)]
     for (start, stop), offset in zip(pairwise(starts), in_force, strict=True):
         months[offset] = months.get(offset, frozenset()) | _months_of(start, stop)
-    walls = (wall for change in changes for wall in change.touched_walls)
+    walls = (wall for change in changes for wall in change.touched_walls(range(DAY_MINUTES)))
     touched = frozenset(wall.hour * 60 + wall.minute for wall in walls)
     return ZoneOffsets(months, tuple(changes), touched)
 

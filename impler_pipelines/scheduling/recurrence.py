@@ -13,10 +13,9 @@ from itertools import count
 from impler_pipelines.errors import RequestInvalid
 from impler_pipelines.model import Interval, Unit
 from impler_pipelines.scheduling.intervals import WEEKDAYS
-from impler_pipelines.scheduling.zones import moment_of, wall_of
+from impler_pipelines.scheduling.zones import DAY_MINUTES, moment_of, wall_of
 
 DAY = dt.timedelta(days=1)
-DAY_MINUTES = 24 * 60
 
 
 def is_elapsed(interval: Interval) -> bool:

@@ -9,6 +9,7 @@ import datetime as dt
 import math
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import lru_cache
 
 from impler_pipelines.model import Interval, Unit
 from impler_pipelines.scheduling.cron import Cron, parse_cron
@@ -22,7 +23,6 @@ from impler_pipelines.scheduling.cron_strings import (
 from impler_pipelines.scheduling.intervals import WEEKDAYS
 from impler_pipelines.scheduling.offsets import FIRST_YEAR, ZoneOffsets, zone_offsets
 from impler_pipelines.scheduling.recurrence import (
-    DAY_MINUTES,
     anchor_of,
     is_elapsed,
     period_minutes,
@@ -30,7 +30,7 @@ from impler_pipelines.scheduling.recurrence import (
     time_of_day,
 )
 from impler_pipelines.scheduling.timing import Timing, check_timing
-from impler_pipelines.scheduling.zones import zone_of
+from impler_pipelines.scheduling.zones import DAY_MINUTES, zone_of
 
 WEEK_MINUTES = 7 * DAY_MINUTES
 # Beyond as many months the dates of changes wander through the year (Morocco's follow the
@@ -54,11 +54,9 @@ class _Walls:
     rules: tuple[DayRule, ...]
     gaps_are_made_up: bool = True
 
-    def include(self, wall: dt.datetime) -> bool:
-        """Return whether ``wall`` is one of them."""
-        return wall.hour * 60 + wall.minute in self.minutes_of_day and any(
-            rule.matches(wall.date()) for rule in self.rules
-        )
+    def fall_on(self, day: dt.date) -> bool:
+        """Return whether ``day`` is one of their dates."""
+        return any(rule.matches(day) for rule in self.rules)
 
 
 def ticks(timing: Timing) -> TickPlan:
@@ -90,6 +88,11 @@ def _elapsed_plan(interval: Interval, timing: Timing) -> TickPlan:
     step = math.gcd(period, DAY_MINUTES)
     first = (anchor.hour * 60 + anchor.minute) % step
     weekdays = ALL_WEEKDAYS if period % WEEK_MINUTES else frozenset({anchor.weekday()})
+    return _elapsed_ticks(first, step, weekdays)
+
+
+@lru_cache(maxsize=4096)
+def _elapsed_ticks(first: int, step: int, weekdays: frozenset[int]) -> TickPlan:
     table = TickTable()
     table.add(range(first, DAY_MINUTES, step), DayRule(weekdays=weekdays))
     return TickPlan(table.strings(), "UTC")
@@ -125,6 +128,8 @@ def _cron_walls(cron: Cron) -> _Walls:
     return _Walls(minutes, rules, gaps_are_made_up=not cron.by_the_clock)
 
 
+# Thousands of import jobs share few zones and times of day, and all are asked at each load.
+@lru_cache(maxsize=4096)
 def _wall_plan(walls: _Walls, timezone: str, first_year: int) -> TickPlan:
     offsets = zone_offsets(timezone, first_year)
     table = TickTable()
@@ -154,7 +159,8 @@ def _add_gap_ends(table: TickTable, walls: _Walls, offsets: ZoneOffsets) -> None
     """Add the ends of the gaps that hide one of the wall times."""
     dates: dict[int, set[tuple[int, int]]] = defaultdict(set)
     for change in offsets.changes:
-        if change.after > change.before and any(map(walls.include, change.touched_walls)):
+        skips = change.after > change.before
+        if skips and any(map(walls.fall_on, change.touched_walls(walls.minutes_of_day))):
             dates[change.at.hour * 60 + change.at.minute].add((change.at.month, change.at.day))
     for minute_of_day, found in dates.items():
         months = {month for month, _ in found}

@@ -16,12 +16,11 @@ from impler_pipelines.model import Interval
 from impler_pipelines.scheduling.cron import next_match, parse_cron
 from impler_pipelines.scheduling.intervals import anchored, interval_problems, parse_interval
 from impler_pipelines.scheduling.recurrence import (
-    DAY_MINUTES,
     is_elapsed,
     next_due,
     period_minutes,
 )
-from impler_pipelines.scheduling.zones import wall_of, zone_names, zone_of
+from impler_pipelines.scheduling.zones import DAY_MINUTES, wall_of, zone_names, zone_of
 
 
 @dataclass(frozen=True)

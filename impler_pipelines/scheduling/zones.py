@@ -8,6 +8,7 @@ from importlib import resources
 from zoneinfo import ZoneInfo
 
 MINUTE = dt.timedelta(minutes=1)
+DAY_MINUTES = 24 * 60
 
 
 @lru_cache(maxsize=1)

@@ -17,6 +17,7 @@ from impler_pipelines.scheduling import (
     next_runs,
     parse_timing,
     phase_of,
+    timing_of,
 )
 
 NOON = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
@@ -381,6 +382,17 @@ class TestParse:
 
     def test_what_is_read_passes_the_check(self) -> None:
         check_timing(parse_timing(cron="0 9 * * *", timezone="Europe/Berlin", now=NOON))
+
+
+class TestOfAnImportJob:
+    def test_has_its_phase(self) -> None:
+        hourly = Interval(1, Unit.HOURS, starts_on=dt.date(2026, 11, 22))
+        kept = timing_of("b7", interval=hourly, cron=None, timezone="Asia/Tokyo", ends_on=NOON)
+        assert kept == Timing(hourly, None, "Asia/Tokyo", NOON, phase_of("b7", hourly))
+
+    def test_is_none_before_there_is_an_interval(self) -> None:
+        nothing = timing_of("b7", interval=None, cron=None, timezone="UTC", ends_on=None)
+        assert nothing is None
 
 
 class TestPhase:
