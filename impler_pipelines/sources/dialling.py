@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
+import requests
 from requests.adapters import HTTPAdapter
-from requests_hardened import Config, HTTPSession
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
@@ -32,20 +33,15 @@ Dial = Callable[[HTTPConnection], socket.socket]
 
 def open_session(
     *, url_shown: Callable[[], str], deadline: Deadline, allow_private: bool, user_agent: str
-) -> HTTPSession:
-    """A session without proxies, netrc or redirects whose connections are guarded.
+) -> requests.Session:
+    """A session without proxies, netrc, cookies or redirects, whose connections are guarded.
 
     ``url_shown`` gives the URL that is being fetched, fit to show, for messages.
     """
-    config = Config(
-        ip_filter_enable=False,  # done by the adapter below, for every address
-        ip_filter_allow_loopback_ips=False,
-        never_redirect=True,
-        default_timeout=(CONNECT_SECONDS, READ_SECONDS),
-        user_agent_override=user_agent,
-    )
-    session = HTTPSession(config)
+    session = _Session()
     session.trust_env = False
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.headers["User-Agent"] = user_agent
 
     def dial(connection: HTTPConnection) -> socket.socket:
         host, port = connection._dns_host, connection.port
@@ -60,6 +56,17 @@ def open_session(
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return session
+
+
+class _Session(requests.Session):
+    """Leaves redirects entirely to the caller.
+
+    requests prepares the next request even when told not to follow: to do so it reads the whole
+    body of the redirect into memory, and parses a target that nobody has checked.
+    """
+
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002
+        return None
 
 
 class _GuardedAdapter(HTTPAdapter):

@@ -14,7 +14,6 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
 from typing import BinaryIO
 from urllib.parse import urljoin
 
@@ -93,8 +92,8 @@ def fetch(
     Raises ``UrlRefused`` and ``AddressRefused``, ``RequestInvalid`` for an impossible auth header,
     ``FeedRefused``, ``FeedUnavailable`` (with ``retry_after``) and ``LimitExceeded``.
     """
+    check_url(url)
     bare, own_auth = split_userinfo(url)
-    check_url(bare)
     auth = auth or own_auth
     if auth is not None:
         check_auth(auth)
@@ -128,7 +127,6 @@ class _Fetch:
             allow_private=self._policy.allow_private_addresses,
             user_agent=self._policy.user_agent,
         )
-        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         with session, translated(self._shown, self._deadline):
             response = self._final_response(session)
             with response:
@@ -148,7 +146,7 @@ class _Fetch:
             response.close()
             self._deadline.release()
             permanent = permanent and response.status_code in _PERMANENT
-            self._follow(session.get_redirect_target(response), response.status_code)
+            self._follow(response.headers.get("Location"), response.status_code)
             if permanent:
                 self._moved_to = self._url
             if self._url in seen:
@@ -181,7 +179,9 @@ class _Fetch:
         if not location:
             raise FeedRefused(self._shown(), "it redirects to nowhere", status=status)
         try:
-            target = urljoin(self._url, requote_uri(location))
+            # http.client reads headers as Latin-1; targets are meant as UTF-8.
+            written = location.encode("latin-1").decode("utf-8", "replace")
+            target = urljoin(self._url, requote_uri(written.strip()))
         except ValueError as error:
             raise FeedRefused(self._shown(), "it redirects to no URL", status=status) from error
         target, _ = split_userinfo(target.partition("#")[0])
