@@ -1,0 +1,149 @@
+"""What happens to import jobs on a running stack, told one story an import job.
+
+Stories share a stack and nothing else, so they are told at the same time: most of each is waiting
+for a tick, a sweep or a heartbeat.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import psutil
+
+from impler_pipelines_tests.end_to_end.running_stack import until
+from impler_pipelines_tests.end_to_end.shop import EVERY_MINUTE, FEED, ROWS, Shop
+from impler_pipelines_tests.feed_server import Handler
+
+RUN_LIMIT_SECONDS = 120.0
+TICK_LIMIT_SECONDS = 180.0
+SWEEPS_LIMIT_SECONDS = 130.0  # two sweeps of Dagster's schedules, and a tick
+SYNC_LIMIT_SECONDS = 90.0
+
+
+def rows_land_by_themselves_and_never_twice(shop: Shop) -> None:
+    job_id = shop.import_job("scheduled", interval=EVERY_MINUTE)["_id"]
+
+    (first,) = until(lambda: shop.stack.ended(job_id, "FIRST"), "a first run", RUN_LIMIT_SECONDS)
+    counts = [first[name] for name in ("status", "records", "valid", "invalid", "inserted")]
+    assert counts == ["SUCCESS", 4, 3, 1, 3]
+    assert shop.rows("scheduled") == ROWS
+
+    *_, tick = until(
+        lambda: shop.stack.ended(job_id, "SCHEDULE"), "a scheduled run", TICK_LIMIT_SECONDS
+    )
+    assert (tick["status"], tick["httpStatus"], tick["inserted"]) == ("UNCHANGED", 304, None)
+    assert shop.rows("scheduled") == ROWS
+
+
+def a_pause_in_the_api_reaches_dagster(shop: Shop) -> None:
+    stack = shop.stack
+    job_id = shop.import_job("paused", interval=EVERY_MINUTE)["_id"]
+    until(lambda: stack.schedule_status(job_id) == "RUNNING", "the schedule", RUN_LIMIT_SECONDS)
+
+    paused = stack.call("PUT", f"/v1/import-jobs/user/{job_id}/pause")
+    assert (paused["status"], paused["nextRun"]) == ("PAUSED", None)
+    until(lambda: stack.schedule_status(job_id) == "STOPPED", "its stop", SYNC_LIMIT_SECONDS)
+
+    resumed = stack.call("PUT", f"/v1/import-jobs/user/{job_id}/resume")
+    assert resumed["status"] == "RUNNING"
+    assert resumed["nextRun"] is not None
+    until(lambda: stack.schedule_status(job_id) == "RUNNING", "its start", SYNC_LIMIT_SECONDS)
+
+    stack.call("DELETE", f"/v1/import-jobs/user/paused/{job_id}")
+    until(
+        lambda: f"import_{job_id}" not in stack.job_names(),
+        "the end of its Dagster job",
+        SYNC_LIMIT_SECONDS,
+    )
+
+
+def a_switch_in_dagster_reaches_the_api(shop: Shop) -> None:
+    stack = shop.stack
+    job_id = shop.import_job("switched", runNow=False)["_id"]
+    until(lambda: stack.schedule_status(job_id) == "RUNNING", "the schedule", RUN_LIMIT_SECONDS)
+
+    stack.stop_schedule(job_id)
+    until(lambda: stack.read(job_id)["status"] == "PAUSED", "a pause", SWEEPS_LIMIT_SECONDS)
+    assert stack.schedule_status(job_id) == "STOPPED"
+
+    stack.start_schedule(job_id)
+    until(lambda: stack.read(job_id)["status"] == "RUNNING", "a resume", SWEEPS_LIMIT_SECONDS)
+    assert stack.schedule_status(job_id) == "RUNNING"
+
+
+def a_run_started_in_dagster_is_a_run(shop: Shop) -> None:
+    stack = shop.stack
+    job_id = shop.import_job("by_hand", runNow=False)["_id"]
+    until(lambda: f"import_{job_id}" in stack.job_names(), "the Dagster job", RUN_LIMIT_SECONDS)
+
+    dagster_run_id = stack.launch(job_id)
+    (run,) = until(lambda: stack.ended(job_id, "MANUAL"), "a run by hand", RUN_LIMIT_SECONDS)
+    assert (run["status"], run["dagsterRunId"]) == ("SUCCESS", dagster_run_id)
+    tags = stack.tags(dagster_run_id)
+    assert (tags["impler/run_id"], tags["impler/import_job_id"]) == (run["_id"], job_id)
+    assert shop.rows("by_hand") == ROWS
+
+
+def a_killed_run_does_not_stay_running(shop: Shop) -> None:
+    stack = shop.stack
+    hanging = Hanging()
+    shop.feeds.routes["/killed.xml"] = (200, {}, FEED)
+    job_id = shop.import_job("killed", runNow=False)["_id"]
+    until(lambda: f"import_{job_id}" in stack.job_names(), "the Dagster job", RUN_LIMIT_SECONDS)
+    shop.feeds.routes["/killed.xml"] = hanging
+    try:
+        run_id = stack.call("POST", f"/v1/import-jobs/{job_id}/runs", status=202)["_id"]
+        assert hanging.reached.wait(RUN_LIMIT_SECONDS), "the feed was not asked for"
+        shop.feeds.routes["/killed.xml"] = (200, {}, FEED)
+        os.kill(hanging.client_pid(), signal.SIGKILL)
+    finally:
+        hanging.let_go.set()
+
+    # Dagster runs a crashed process again, as the second attempt at the same Run.
+    path = f"/v1/import-jobs/{job_id}/runs/{run_id}"
+    until(lambda: stack.call("GET", path)["status"] == "SUCCESS", "its end", TICK_LIMIT_SECONDS)
+    assert stack.call("GET", path)["attempts"] == 2
+    assert shop.rows("killed") == ROWS
+
+    next_id = stack.call("POST", f"/v1/import-jobs/{job_id}/runs", status=202)["_id"]
+    until(lambda: stack.ended(job_id, "MANUAL")[1:], "the next run", RUN_LIMIT_SECONDS)
+    last = stack.ended(job_id, "MANUAL")[0]
+    assert (last["_id"], last["status"]) == (next_id, "UNCHANGED")
+
+
+class Hanging:
+    """A route that sends half a feed and then nothing, until it is let go."""
+
+    def __init__(self) -> None:
+        self.reached, self.let_go = threading.Event(), threading.Event()
+        self._client_port = 0
+
+    def __call__(self, handler: Handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(FEED)))
+        handler.end_headers()
+        handler.wfile.write(FEED[: len(FEED) // 2].encode())
+        handler.wfile.flush()
+        self._client_port = handler.client_address[1]
+        self.reached.set()
+        self.let_go.wait(RUN_LIMIT_SECONDS)
+
+    def client_pid(self) -> int:
+        """The process that waits for the rest: the one at the other end of the connection."""
+        (pid,) = {
+            connection.pid
+            for connection in psutil.net_connections("tcp4")
+            if connection.laddr and connection.laddr.port == self._client_port and connection.pid
+        }
+        return int(pid)
+
+
+STORIES = (
+    rows_land_by_themselves_and_never_twice,
+    a_pause_in_the_api_reaches_dagster,
+    a_switch_in_dagster_reaches_the_api,
+    a_run_started_in_dagster_is_a_run,
+    a_killed_run_does_not_stay_running,
+)
