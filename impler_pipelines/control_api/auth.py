@@ -19,7 +19,10 @@ HEADER = "accesskey"
 PREFIX = "/v1/"
 
 scheme = APIKeyHeader(
-    name=HEADER, auto_error=False, description="A project's key (`impler-pipelines keys create`)."
+    name=HEADER,
+    scheme_name=HEADER,
+    auto_error=False,
+    description="A project's key (`impler-pipelines keys create`).",
 )
 
 

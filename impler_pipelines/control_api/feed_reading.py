@@ -20,7 +20,7 @@ from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 
 from impler_pipelines.control_api.problems import WebPageGiven
-from impler_pipelines.errors import FeedHasNoRecords, FeedUnreadable
+from impler_pipelines.errors import FeedHasNoRecords, FeedUnreadable, RequestInvalid
 from impler_pipelines.extraction import FeedReading, read_feed
 from impler_pipelines.model import SourceAuth
 from impler_pipelines.orchestration.limits import feed_limits, fetch_policy
@@ -56,8 +56,9 @@ class FeedReader:
         """Fetch ``url`` and say what it holds; its ``records`` can't be read afterwards.
 
         ``or_detect`` detects the record path where the feed has no record at ``record_path``.
-        Raises what ``fetch`` and ``read_feed`` raise, ``WebPageGiven`` for the address of a web
-        page, and HTTP 503 while too many feeds are being read.
+        Raises what ``fetch`` and ``read_feed`` raise, ``RequestInvalid`` (field ``recordPath``) for
+        a path that the feed lacks, ``WebPageGiven`` for the address of a web page, and HTTP 503
+        while too many feeds are being read.
         """
         with self._turn(), tempfile.TemporaryDirectory(prefix="impler-feed-") as directory:
             path = Path(directory) / "feed"
@@ -75,17 +76,19 @@ class FeedReader:
     def _read(
         self, path: Path, content_type: str | None, record_path: str | None, or_detect: bool
     ) -> FeedReading:
-        if record_path is not None and or_detect:
-            try:
-                kept = self._read(path, content_type, record_path, False)
-            except FeedHasNoRecords:
-                kept = None
-            return (
-                kept if kept and kept.record_count else self._read(path, content_type, None, False)
+        try:
+            reading = read_feed(
+                path, content_type=content_type, record_path=record_path, limits=self._limits
             )
-        return read_feed(
-            path, content_type=content_type, record_path=record_path, limits=self._limits
-        )
+        except FeedHasNoRecords as error:
+            if record_path is None:
+                raise
+            if not or_detect:
+                raise RequestInvalid.of("recordPath", str(error)) from error
+        else:
+            if reading.record_count or record_path is None or not or_detect:
+                return reading
+        return self._read(path, content_type, None, or_detect)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

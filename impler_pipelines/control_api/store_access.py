@@ -19,7 +19,7 @@ from impler_pipelines.store.secrets import secret_box
 
 logger = logging.getLogger(__name__)
 
-_POOL_SIZE = 20  # with as many overflowing: one for each of the server's 40 threads
+_POOL_SIZE = 10  # with as many overflowing; requests hold a connection for milliseconds
 _LONGEST_WAIT_SECONDS = 10.0
 
 

@@ -71,6 +71,12 @@ class TestInspectFeed:
         seen = app.ok("POST", INSPECT, {"url": url, "recordPath": "rss > channel"})
         assert (seen["recordPath"], seen["recordCount"]) == ("rss > channel", 1)
 
+    def test_a_record_path_that_the_feed_lacks(self, app: HostApp, feed_server: FeedServer) -> None:
+        body = {"url": feed_server.serve("/feed.xml", FEED), "recordPath": "feed > entry"}
+        refused = app.refused(422, "POST", INSPECT, body)
+        assert fields(refused) == ["recordPath"]
+        assert "rss > channel > item" in refused["message"]
+
     def test_compressed(self, app: HostApp, feed_server: FeedServer) -> None:
         url = feed_server.serve("/feed.xml.gz", gzip.compress(ATOM.encode()))
         assert app.ok("POST", INSPECT, {"url": url})["recordPath"] == "feed > entry"

@@ -21,7 +21,7 @@ from impler_pipelines.control_api.pagination import (
 )
 from impler_pipelines.control_api.routes.parameters import FoundImportJob, JobId, UserId
 from impler_pipelines.control_api.schemas.import_jobs import ImportJobRead, ImportJobSummary
-from impler_pipelines.control_api.schemas.problems import problems
+from impler_pipelines.control_api.schemas.problems import paged, problems
 from impler_pipelines.control_api.store_access import Store, StoreAccess
 from impler_pipelines.control_api.views import import_job_summary, import_job_view
 from impler_pipelines.model import ImportJob
@@ -31,7 +31,7 @@ router = APIRouter(prefix="/v1/import-jobs/user", tags=["Import jobs of a user"]
 legacy_router = APIRouter(prefix="/v1/import-job/user", tags=["Import jobs of a user"])
 
 
-@router.get("/{externalUserId:segment}", responses=problems(422))
+@router.get("/{externalUserId:segment}", responses=paged())
 def list_import_jobs_of_user(
     response: Response,
     external_user_id: UserId,

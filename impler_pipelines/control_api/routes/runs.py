@@ -22,7 +22,7 @@ from impler_pipelines.control_api.pagination import (
 )
 from impler_pipelines.control_api.rejects_csv import MEDIA_TYPE, csv_pieces
 from impler_pipelines.control_api.routes.parameters import FoundImportJob, RunId
-from impler_pipelines.control_api.schemas.problems import problems
+from impler_pipelines.control_api.schemas.problems import paged, problems
 from impler_pipelines.control_api.schemas.runs import RejectRead, RunRead
 from impler_pipelines.control_api.store_access import Store, StoreAccess
 from impler_pipelines.model import Reject, Run
@@ -31,14 +31,16 @@ from impler_pipelines.store import runs
 router = APIRouter(prefix="/v1/import-jobs/{jobId:segment}/runs", tags=["Runs"])
 
 _REJECTS_A_READ = 1000
-_AS_CSV: dict[int | str, dict[str, Any]] = {
-    200: {
+_CSV_EXAMPLE = "_index,price,_errors\r\n3,n/a,price: is no number\r\n"
+
+
+def _rejects_responses() -> dict[int | str, dict[str, Any]]:
+    documented = paged(404)
+    documented[200] |= {
         "description": "An array, or CSV: `_index`, the record's fields, `_errors`.",
-        "content": {
-            "text/csv": {"example": "_index,price,_errors\r\n3,n/a,price: is no number\r\n"}
-        },
+        "content": {"text/csv": {"example": _CSV_EXAMPLE}},
     }
-}
+    return documented
 
 
 def _run(job: FoundImportJob, run_id: RunId, store: Store) -> Run:
@@ -57,7 +59,7 @@ def run_import_job(job: FoundImportJob, store: Store) -> RunRead:
     return RunRead.model_validate(run)
 
 
-@router.get("", responses=problems(404, 422))
+@router.get("", responses=paged(404))
 def list_runs(
     response: Response,
     job: FoundImportJob,
@@ -82,7 +84,7 @@ def get_run(run: FoundRun) -> RunRead:
 @router.get(
     "/{runId:segment}/rejects",
     response_model=list[RejectRead],
-    responses=problems(404, 422) | _AS_CSV,
+    responses=_rejects_responses(),
 )
 def list_rejects(
     response: Response,

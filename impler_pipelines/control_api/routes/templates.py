@@ -18,7 +18,7 @@ from impler_pipelines.control_api.pagination import (
     page,
 )
 from impler_pipelines.control_api.routes.parameters import FoundTemplate
-from impler_pipelines.control_api.schemas.problems import problems
+from impler_pipelines.control_api.schemas.problems import paged, problems
 from impler_pipelines.control_api.schemas.templates import (
     TemplateCreate,
     TemplateRead,
@@ -67,7 +67,7 @@ def create_template(
     return template_view(template)
 
 
-@router.get("", responses=problems(422))
+@router.get("", responses=paged())
 def list_templates(
     response: Response,
     project_id: ProjectId,

@@ -47,6 +47,15 @@ _MEANINGS = {
 }
 
 
+def paged(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The same as ``problems`` for a list, whose next page is behind a header."""
+    header = {
+        "description": "The `cursor` of the next page; absent on the last one.",
+        "schema": {"type": "string"},
+    }
+    return problems(*statuses) | {200: {"headers": {"X-Next-Cursor": header}}}
+
+
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """OpenAPI's ``responses`` for these statuses, with 401, 422 and 503, which all have."""
     documented: dict[int | str, dict[str, Any]] = {}
