@@ -7,7 +7,7 @@ before DDL unless it is told not to.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ CONNECT_TIMEOUT = 10  # seconds
 BUSY_TIMEOUT = 60  # seconds that a load waits for another one's lock on a SQLite file
 POOL = {"pool_size": 2, "max_overflow": 4, "pool_timeout": 30, "pool_recycle": 1800}
 
-CheckAddress = Callable[[str, int], str]
+CheckAddress = Callable[[str, int], Sequence[str]]
 
 _DEFAULT_DRIVERS = {
     "postgres": "postgresql+psycopg",
@@ -45,9 +45,9 @@ def open_destination(url: str, *, check_address: CheckAddress | None = None) -> 
     ``postgresql://`` speaks psycopg 3, ``mysql://`` and ``mariadb://`` PyMySQL. A SQLite file is
     created at the first connection; its directory must exist.
 
-    ``check_address(host, port)`` is called before every connection: it resolves the host, raises
-    an ``AddressRefused`` for an address that must not be dialled, and gives back the address that
-    is dialled then. With it, the URL has to name a PostgreSQL or MySQL server.
+    ``check_address(host, port)`` (see ``guard.address_check``) is called before every connection:
+    it resolves the host, raises for an address that must not be dialled, and gives back the
+    addresses, which are dialled then. With it, the URL has to name a PostgreSQL or MySQL server.
 
     Raises ``DestinationRefused`` for a URL that can't be understood, a missing driver package or
     a missing directory.
@@ -85,7 +85,7 @@ def check_destination_url(url: str, field: str = "destinations.0.url") -> str:
         raise RequestInvalid.of(field, f"driver options are refused: {takes}, and no options")
     if not (parsed.host and parsed.username and parsed.database):
         raise RequestInvalid.of(field, f"host, user or database is missing: {takes}")
-    if any(mark in parsed.host for mark in ",/@"):
+    if any(mark in parsed.host for mark in ",/@%"):
         raise RequestInvalid.of(field, f"{parsed.host!r} is not one host: {takes}")
     return url
 
@@ -103,7 +103,7 @@ def _parse(url: str) -> sa.URL:
 
 
 def _create(url: sa.URL, backend: str) -> sa.Engine:
-    options: dict[str, Any] = {"connect_args": _connect_args(url.drivername, backend)}
+    options: dict[str, Any] = {"connect_args": _connect_args(url, backend)}
     if backend == "duckdb":
         options["poolclass"] = NullPool  # an open connection locks the file for other processes
     else:
@@ -128,8 +128,8 @@ def _create(url: sa.URL, backend: str) -> sa.Engine:
     return engine
 
 
-def _connect_args(drivername: str, backend: str) -> dict[str, Any]:
-    if drivername == "postgresql+psycopg":
+def _connect_args(url: sa.URL, backend: str) -> dict[str, Any]:
+    if url.drivername == "postgresql+psycopg":
         return {
             "connect_timeout": CONNECT_TIMEOUT,
             "application_name": "impler_pipelines",
@@ -142,7 +142,7 @@ def _connect_args(drivername: str, backend: str) -> dict[str, Any]:
     if backend in ("mysql", "mariadb"):
         return {"connect_timeout": CONNECT_TIMEOUT, "charset": "utf8mb4"}
     if backend == "sqlite":
-        return {"timeout": BUSY_TIMEOUT}
+        return {} if "timeout" in url.query else {"timeout": BUSY_TIMEOUT}
     return {}
 
 
@@ -180,15 +180,16 @@ def _guard(engine: sa.Engine, check_address: CheckAddress) -> None:
     @sa.event.listens_for(engine, "do_connect")
     def dial_what_was_checked(_: Any, __: Any, ___: Any, arguments: dict[str, Any]) -> None:
         host = str(arguments["host"])
-        address = check_address(host, int(arguments.get("port") or _PORTS[backend]))
-        if backend == "postgresql":
-            # `host` stays for TLS. The rest keeps this process's own secrets out of libpq's reach.
-            arguments |= {
-                "hostaddr": address,
-                "password": arguments.get("password") or "",
-                "passfile": os.devnull,
-                "sslcertmode": "disable",
-                "gssencmode": "disable",
-            }
-        else:
-            arguments["host"] = address
+        addresses = check_address(host, int(arguments.get("port") or _PORTS[backend]))
+        if backend != "postgresql":
+            arguments["host"] = addresses[0]
+            return
+        arguments |= {
+            "host": ",".join([host] * len(addresses)),  # the name, for TLS
+            "hostaddr": ",".join(addresses),
+            # Nothing of this process's own may answer for a password that is missing.
+            "password": arguments.get("password") or "",
+            "passfile": os.devnull,
+            "sslcertmode": "disable",
+            "gssencmode": "disable",
+        }

@@ -27,6 +27,7 @@ def load_portably(load: Load) -> LoadCounts:
         connection.detach()  # closed at the end rather than pooled: the staging table goes with it
         with connection.begin():
             staged = _stage(connection, load)
+        with connection.begin():  # DuckDB looks for doubles in committed rows only
             index_stage(connection, load)
         connection = connection.execution_options(**{BEGIN: "BEGIN IMMEDIATE"})
         with connection.begin():

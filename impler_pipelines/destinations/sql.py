@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from impler_pipelines.destinations.engines import check_destination_url, open_destination
 from impler_pipelines.destinations.faults import translated
+from impler_pipelines.destinations.guard import address_check
 from impler_pipelines.destinations.load import Finish, Load, LoadIdentity, Progress
 from impler_pipelines.destinations.names import check_table_name, default_table_name
 from impler_pipelines.destinations.portable import load_portably
@@ -28,6 +29,7 @@ from impler_pipelines.model import Column, LoadCounts, LoadMode
 
 __all__ = [
     "LoadIdentity",
+    "address_check",
     "check_destination_url",
     "check_table_name",
     "default_schema",
