@@ -6,6 +6,7 @@ server on SIGTERM, or when the process ``PID`` (pytest's controller) has ended, 
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sys
 import threading
@@ -34,6 +35,8 @@ def keep(home: Path, controller: psutil.Process) -> None:
             pass
     finally:
         server.stop()
+        if not stopped.is_set():  # the controller was killed: nobody else removes it
+            shutil.rmtree(home, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ It never starts the server. On disk, under ``settings.postgres_dir``: ``data`` (
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import os
 import secrets
@@ -131,10 +130,9 @@ class PostgresCluster:
         self._own(self.socket_dir)
 
     def remove_socket_directory(self) -> None:
-        """Remove it where it stands outside of home, in the temporary directory, once empty."""
+        """Remove it where it stands outside of home; the server must have ended."""
         if self.directory not in self.socket_dir.parents:
-            with contextlib.suppress(OSError):  # a killed server leaves its socket in there
-                self.socket_dir.rmdir()
+            shutil.rmtree(self.socket_dir, ignore_errors=True)
 
     def _own(self, path: Path) -> None:
         if self.account is not None:
