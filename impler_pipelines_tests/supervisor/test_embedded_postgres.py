@@ -29,6 +29,14 @@ def settings(home: Path) -> Settings:
 
 
 @pytest.fixture
+def new_settings() -> Iterator[Settings]:
+    """Of a home that is not there yet. Not below pytest's own directory: its modes change."""
+    with tempfile.TemporaryDirectory(prefix="impler-pg-") as directory:
+        Path(directory).chmod(0o711)
+        yield Settings.load(home=Path(directory) / "home", database_url="")
+
+
+@pytest.fixture
 def server(settings: Settings) -> Iterator[EmbeddedPostgres]:
     server = EmbeddedPostgres(settings)
     server.start()
@@ -83,9 +91,8 @@ class TestStart:
         finally:
             server.stop()
 
-    def test_data_of_another_major_version_is_refused(self, tmp_path: Path) -> None:
-        tmp_path.chmod(0o711)
-        settings = Settings.load(home=tmp_path / "home", database_url="")
+    def test_data_of_another_major_version_is_refused(self, new_settings: Settings) -> None:
+        settings = new_settings
         server = EmbeddedPostgres(settings)
         server.cluster.prepare()
         (server.cluster.data / "PG_VERSION").write_text("9\n")
@@ -93,9 +100,8 @@ class TestStart:
             server.start()
         assert "\n" not in str(error.value)
 
-    def test_an_interrupted_initialisation_is_begun_again(self, tmp_path: Path) -> None:
-        tmp_path.chmod(0o711)
-        settings = Settings.load(home=tmp_path / "home", database_url="")
+    def test_an_interrupted_initialisation_is_begun_again(self, new_settings: Settings) -> None:
+        settings = new_settings
         half = settings.postgres_dir / "data.partial" / "base"
         half.mkdir(parents=True)
         cluster = EmbeddedPostgres(settings).cluster
