@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from http import HTTPStatus
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
@@ -60,25 +59,25 @@ class FeedReader:
         a path that the feed lacks, ``WebPageGiven`` for the address of a web page, and HTTP 503
         while too many feeds are being read.
         """
-        with self._turn(), tempfile.TemporaryDirectory(prefix="impler-feed-") as directory:
-            path = Path(directory) / "feed"
-            with path.open("wb") as into:
-                fetched = fetch(url, into, policy=self._policy, auth=auth)
+        # A file without a name: nothing is left of it, however this process ends.
+        with self._turn(), tempfile.TemporaryFile() as file:
+            fetched = fetch(url, file, policy=self._policy, auth=auth)
             try:
-                return self._read(path, fetched.content_type, record_path, or_detect)
+                return self._read(file, fetched.content_type, record_path, or_detect)
             except FeedUnreadable as error:
-                page = _web_page(path)
+                page = _web_page(file)
                 if page is None:
                     raise
                 found = find_announced_feeds(page, fetched.url)
                 raise WebPageGiven(public_url(url), [asdict(feed) for feed in found]) from error
 
     def _read(
-        self, path: Path, content_type: str | None, record_path: str | None, or_detect: bool
+        self, file: BinaryIO, content_type: str | None, record_path: str | None, or_detect: bool
     ) -> FeedReading:
+        file.seek(0)
         try:
             reading = read_feed(
-                path, content_type=content_type, record_path=record_path, limits=self._limits
+                file, content_type=content_type, record_path=record_path, limits=self._limits
             )
         except FeedHasNoRecords as error:
             if record_path is None:
@@ -88,7 +87,7 @@ class FeedReader:
         else:
             if reading.record_count or record_path is None or not or_detect:
                 return reading
-        return self._read(path, content_type, None, or_detect)
+        return self._read(file, content_type, None, or_detect)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -104,9 +103,9 @@ class FeedReader:
             self._free.release()
 
 
-def _web_page(path: Path) -> bytes | None:
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
+def _web_page(file: BinaryIO) -> bytes | None:
+    file.seek(0)
+    head = file.read(_HEAD_BYTES)
     return head if _WEB_PAGE.search(head[:4096]) else None
 
 
