@@ -194,7 +194,8 @@ class RunningStack:
             scheduleState { id status } } } }"""
         selector = {**_SELECTOR, "scheduleName": f"import_{job_id}_schedule"}
         schedule = self.dagster(document, selector=selector)["scheduleOrError"]
-        return schedule.get("scheduleState")
+        state: dict[str, str] | None = schedule.get("scheduleState")
+        return state
 
 
 def until(probe: Callable[[], T], what: str, seconds: float) -> T:

@@ -52,7 +52,7 @@ def another_tenants_key(world: World) -> None:
     job = world.add_import_job(run_now=False)
     with host_app(world, "rival") as rival:
         for method, path in every_request_on(job):
-            body = {} if method == "PUT" else None
+            body: dict[str, Any] | None = {} if method == "PUT" else None
             assert rival.call(method, path, body).status_code == 404, (method, path)
         assert rival.ok("GET", "/v1/import-jobs/user/ann") == []
     assert world.read(job) == job
