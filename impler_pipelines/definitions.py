@@ -7,7 +7,7 @@ from impler_pipelines.orchestration.runtime import Runtime
 from impler_pipelines.settings import Settings
 
 
-@repository(
+@repository(  # type: ignore[arg-type]  # takes RepositoryData, which its annotation leaves out
     name="imports",
     description="Every live import job as a Dagster job with its schedule.",
 )

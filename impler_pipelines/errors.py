@@ -86,6 +86,7 @@ class RequestInvalid(TerminalError):
 
     @classmethod
     def of(cls, field: str, message: str) -> RequestInvalid:
+        """One problem."""
         return cls([FieldProblem(field, message)])
 
 

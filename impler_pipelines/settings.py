@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from impler_pipelines.errors import SettingInvalid
@@ -63,7 +63,7 @@ class Settings(BaseSettings):
 
     @field_validator("destination_url")
     @classmethod
-    def _destination_is_a_url(cls, value: str, info: ValidationInfo) -> str:
+    def _destination_is_a_url(cls, value: str) -> str:
         if value and "://" not in value:
             raise ValueError("an SQLAlchemy URL (postgresql://…, sqlite:////path/to/file.db)")
         return value
@@ -88,6 +88,7 @@ class Settings(BaseSettings):
 
     @property
     def uses_embedded_postgres(self) -> bool:
+        """Whether PostgreSQL is ours to start."""
         return not self.database_url
 
     @property
@@ -106,10 +107,12 @@ class Settings(BaseSettings):
 
     @property
     def postgres_password_file(self) -> Path:
+        """The password of the role ``impler``, made at the embedded server's first start."""
         return self.home / "database-password"
 
     @property
     def secret_key_file(self) -> Path:
+        """The key that secrets are encrypted with, unless ``IMPLER_SECRET_KEY`` gives one."""
         return self.home / "secret-key"
 
     @property
@@ -148,12 +151,15 @@ class Settings(BaseSettings):
 
     @property
     def dagster_webserver_url(self) -> str:
+        """Where the sync sensor and the control API reach Dagster."""
         return self.dagster_url or f"http://127.0.0.1:{self.dagster_port}"
 
     @property
     def dagster_home(self) -> Path:
+        """Dagster's DAGSTER_HOME."""
         return self.home / "dagster"
 
     @property
     def artifacts_base_url(self) -> str:
+        """The place of artifacts, as a path or fsspec URL."""
         return self.artifacts_url or str(self.home / "artifacts")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from impler_pipelines.errors import MappingInvalid
 from impler_pipelines.mapping import MappedBatch, map_batches, row_schema
 from impler_pipelines.model import ImportPlan, Reject
 from impler_pipelines.orchestration.attempts import Attempt
@@ -29,7 +30,11 @@ def map_to_artifacts(
     reasons: Counter[str],
     previews: dict[str, Any],
 ) -> MappedRows:
-    """Map all batches; fills ``reasons`` and ``previews`` for the run's page in Dagster."""
+    """Map all batches; fills ``reasons`` and ``previews`` for the run's page in Dagster.
+
+    Raises ``MappingInvalid`` when a filter names a column that the template has lost.
+    """
+    _refuse_lost_filters(plan)
     artifacts = attempt.runtime.artifacts
     rows_path, rejects_path = attempt.path("rows.arrow"), attempt.path("rejects.arrow")
     preview = _Preview(attempt.runtime.settings.preview_rows)
@@ -61,6 +66,16 @@ def map_to_artifacts(
         extracted.fingerprint if extracted.fingerprint == plan.fingerprint else "",
         extracted.feed,
     )
+
+
+def _refuse_lost_filters(plan: ImportPlan) -> None:
+    keys = {column.key for column in plan.columns}
+    lost = sorted({condition.field for condition in plan.filters} - keys)
+    if lost:
+        raise MappingInvalid(
+            f"A filter names columns that the template no longer has: {', '.join(lost)}."
+            " Change the import job's filters."
+        )
 
 
 class _Preview:

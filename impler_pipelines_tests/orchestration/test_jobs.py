@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from impler_pipelines.model import FieldMapping, ImportJobStatus, RunStatus, Trigger
+from impler_pipelines.model import FieldMapping, Filter, ImportJobStatus, RunStatus, Trigger
 from impler_pipelines.orchestration import attempts
 from impler_pipelines.orchestration.names import RUN_ID_TAG
 from impler_pipelines.orchestration.runtime import utc_now
@@ -151,6 +151,13 @@ class TestTerminal:
         seen = world.read(job)
         assert (seen.last_error, seen.consecutive_failures) == (run.error, 1)
         assert len(world.feeds.requests) == 1
+
+    def test_a_filter_on_a_column_that_is_gone(self, world: World) -> None:
+        job = world.add_import_job(filters=(Filter("colour", "equals", "red"),))
+        assert not world.execute(job).success
+        error = world.runs(job)[0].error
+        assert error is not None
+        assert "colour" in error
 
     def test_the_next_good_run_works(self, world: World) -> None:
         world.feeds.routes["/feed.xml"] = (404, {}, "gone")
