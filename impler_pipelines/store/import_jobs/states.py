@@ -53,7 +53,7 @@ def settle(
         if row.activated_at is None:
             values["activated_at"] = now
             if row.run_on_activation:
-                runs.enqueue_run(connection, job_id, trigger=Trigger.FIRST, due_at=now, now=now)
+                runs.ask_for_run(connection, job_id, trigger=Trigger.FIRST, now=now)
     elif status is not before:
         _cancel_queued(connection, job_id, status, now=now)
     connection.execute(update(import_jobs).where(import_jobs.c.id == job_id).values(values))

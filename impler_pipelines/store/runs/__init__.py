@@ -5,6 +5,7 @@ A Run is the identity of a load; executions in Dagster are its attempts.
 
 from impler_pipelines.store.runs.asked import (
     ACTIVE,
+    ask_for_run,
     cancel_active_runs,
     cancel_queued_runs,
     count_runs,
@@ -39,6 +40,7 @@ __all__ = [
     "DEAD_AFTER_SECONDS",
     "DONE",
     "HEARTBEAT_SECONDS",
+    "ask_for_run",
     "beat",
     "begin_attempt",
     "cancel_active_runs",

@@ -63,10 +63,17 @@ def run_now(connection: Connection, job_id: str, *, now: dt.datetime) -> Run:
     ).first()
     if queued is not None:
         return _run(queued)
-    run = enqueue_run(connection, job_id, trigger=Trigger.MANUAL, due_at=now, now=now)
-    if run is None:
-        raise StateConflict("A run was asked for at this very moment.", status=status)
-    return run
+    return ask_for_run(connection, job_id, trigger=Trigger.MANUAL, now=now)
+
+
+def ask_for_run(connection: Connection, job_id: str, *, trigger: Trigger, now: dt.datetime) -> Run:
+    """A new run that is due now. The caller holds the import job's lock."""
+    due_at = now
+    while True:  # another run can be due at this very moment
+        run = enqueue_run(connection, job_id, trigger=trigger, due_at=due_at, now=now)
+        if run is not None:
+            return run
+        due_at += dt.timedelta(microseconds=1)
 
 
 def find_run(connection: Connection, run_id: str) -> Run | None:

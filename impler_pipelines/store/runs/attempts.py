@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, func, select, update
 from impler_pipelines.errors import RunCancelled, StateConflict
 from impler_pipelines.model import ImportJobStatus, Run, RunStatus, Trigger
 from impler_pipelines.store.codec import storable
-from impler_pipelines.store.runs.asked import enqueue_run, find_run_of, get_run, lock_status
+from impler_pipelines.store.runs.asked import ask_for_run, find_run_of, get_run, lock_status
 from impler_pipelines.store.tables import runs
 
 DONE = (RunStatus.SUCCESS, RunStatus.UNCHANGED)
@@ -65,7 +65,7 @@ def begin_attempt(
     taken_over = run.id if run and reexecution else None
     _refuse_second_run(connection, job_id, run.id if run else None, taken_over, now)
     if run is None:
-        run = _ask(connection, job_id, now)
+        run = ask_for_run(connection, job_id, trigger=Trigger.MANUAL, now=now)
     connection.execute(
         update(runs)
         .where(runs.c.id == run.id)
@@ -102,13 +102,6 @@ def _known_run(
     if run_id is not None:
         return get_run(connection, job_id=job_id, run_id=run_id)
     return find_run_of(connection, dagster_run_id)
-
-
-def _ask(connection: Connection, job_id: str, now: dt.datetime) -> Run:
-    made = enqueue_run(connection, job_id, trigger=Trigger.MANUAL, due_at=now, now=now)
-    if made is None:
-        raise StateConflict("A run was asked for at this very moment.")
-    return made
 
 
 def _refuse_ended(run: Run, *, reexecution: bool) -> None:

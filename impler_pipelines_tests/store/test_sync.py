@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from impler_pipelines.model import Column, ImportJob, ImportJobStatus, Interval, Unit
+from impler_pipelines.scheduling import Timing, ticks
+from impler_pipelines.store import import_jobs, runs, sync
+from impler_pipelines.store.due import claim_due_run
+from impler_pipelines_tests.store.shop import (
+    COLUMNS,
+    HOUR,
+    HOURLY,
+    MAPPED,
+    MINUTE,
+    NOW,
+    Shop,
+    at,
+    race,
+)
+
+SECOND = dt.timedelta(seconds=1)
+
+
+@pytest.fixture
+def job(shop: Shop) -> ImportJob:
+    return shop.add()
+
+
+class TestDefinitions:
+    def test_of_live_import_jobs(self, shop: Shop, job: ImportJob) -> None:
+        shop.delete(shop.add())
+        (definition,) = shop.do(sync.live_definitions).values()
+        assert (definition.job_id, definition.template_id) == (job.id, shop.template_id)
+        assert (definition.template_name, definition.external_user_id) == ("Products", "ann")
+        assert definition.timing == Timing(HOURLY, None, "UTC", None, 0)
+        assert definition.scheduled
+
+    def test_have_the_phase_that_next_run_has(self, shop: Shop) -> None:
+        every = Interval(15, Unit.MINUTES, starts_on=dt.date(2026, 1, 1))
+        for job in [shop.add(interval=every) for _ in range(5)]:
+            definition = shop.do(sync.live_definitions)[job.id]
+            assert definition.timing == import_jobs.timing_of(job)
+            assert definition.timing is not None
+            (string,) = ticks(definition.timing).cron_strings
+            assert job.next_run is not None
+            assert str(job.next_run.minute % 15) in string.split()[0].replace("/", ",").split(",")
+
+    def test_stay_the_same_while_a_run_goes_on(self, shop: Shop, job: ImportJob) -> None:
+        before = shop.do(sync.live_definitions)
+        run = shop.begin(job, shop.history(job)[0])
+        shop.load(job, run)
+        shop.do(claim_due_run, job.id, now=at("13:00"))
+        shop.pause(job)
+        assert shop.do(sync.live_definitions) == before
+
+    def test_without_an_interval_the_schedule_is_still_there(
+        self, shop: Shop, job: ImportJob
+    ) -> None:
+        """It has to be, for it to be stopped."""
+        shop.change(job, interval=None)
+        definition = shop.do(sync.live_definitions)[job.id]
+        assert (definition.timing, definition.scheduled) == (None, True)
+        assert shop.do(sync.schedules_to_switch) == {job.id: False}
+
+    @pytest.mark.parametrize("changes", [{"mappings": ()}, {"interval": None}])
+    def test_never_active_it_has_no_schedule(self, shop: Shop, changes: dict[str, object]) -> None:
+        job = shop.add(**changes)
+        assert not shop.do(sync.live_definitions)[job.id].scheduled
+        assert shop.do(sync.schedules_to_switch) == {}
+
+
+class TestLaunches:
+    def test_what_was_asked_for_oldest_first(self, shop: Shop, job: ImportJob) -> None:
+        other = shop.add(now=NOW - MINUTE)
+        found = shop.do(sync.runs_to_launch, now=NOW)
+        assert [(launch.job_id, launch.run_id) for launch in found] == [
+            (other.id, shop.history(other)[0].id),
+            (job.id, shop.history(job)[0].id),
+        ]
+
+    def test_not_what_is_launched_or_begun_or_cancelled(self, shop: Shop) -> None:
+        launched, begun, cancelled = shop.add(), shop.add(), shop.add()
+        shop.do(sync.note_launched, shop.history(launched)[0].id, "dagster-1")
+        shop.begin(begun, shop.history(begun)[0])
+        shop.pause(cancelled)
+        assert shop.do(sync.runs_to_launch, now=NOW) == []
+
+    def test_a_scheduled_run_only_once_its_tick_is_lost(self, shop: Shop) -> None:
+        job = shop.add(run_now=False)
+        run = shop.do(claim_due_run, job.id, now=at("13:00")).run
+        assert run is not None
+        assert shop.do(sync.runs_to_launch, now=at("13:01")) == []
+        (launch,) = shop.do(sync.runs_to_launch, now=at("13:01:01"))
+        assert launch.run_id == run.id
+
+    def test_who_has_begun_is_not_overwritten(self, shop: Shop, job: ImportJob) -> None:
+        run = shop.begin(job, shop.history(job)[0])
+        shop.do(sync.note_launched, run.id, "dagster-2")
+        assert shop.history(job)[0].dagster_run_id == "dagster-1"
+
+
+class TestSilent:
+    def test_a_run_without_a_beat(self, shop: Shop, job: ImportJob) -> None:
+        run = shop.begin(job, shop.history(job)[0])
+        assert shop.do(sync.silent_runs, now=NOW + 40 * SECOND) == []
+        (silent,) = shop.do(sync.silent_runs, now=NOW + 41 * SECOND)
+        assert silent == sync.Silent(run.id, "dagster-1", NOW)
+        shop.do(runs.beat, run.id, now=NOW + 41 * SECOND)
+        assert shop.do(sync.silent_runs, now=NOW + 42 * SECOND) == []
+
+    def test_a_launched_run_that_does_not_begin(self, shop: Shop, job: ImportJob) -> None:
+        run = shop.history(job)[0]
+        assert shop.do(sync.silent_runs, now=NOW + HOUR) == []
+        shop.do(sync.note_launched, run.id, "dagster-1")
+        (silent,) = shop.do(sync.silent_runs, now=NOW + HOUR)
+        assert silent == sync.Silent(run.id, "dagster-1", None)
+
+
+class TestSwitch:
+    def test_a_running_one_is_as_dagster_has_it(self, shop: Shop, job: ImportJob) -> None:
+        assert shop.do(sync.schedules_to_switch) == {}
+
+    def test_follows_pause_and_resume(self, shop: Shop, job: ImportJob) -> None:
+        shop.pause(job)
+        assert shop.do(sync.schedules_to_switch) == {job.id: False}
+        shop.do(sync.note_switched, job.id, running=False)
+        assert shop.do(sync.schedules_to_switch) == {}
+        shop.resume(job)
+        assert shop.do(sync.schedules_to_switch) == {job.id: True}
+
+    def test_a_change_while_it_was_switched_is_not_lost(self, shop: Shop, job: ImportJob) -> None:
+        shop.pause(job)
+        shop.resume(job)
+        shop.do(sync.note_switched, job.id, running=False)  # of a look before the resume
+        assert shop.do(sync.schedules_to_switch) == {job.id: True}
+
+    def test_a_required_column_stops_it(self, shop: Shop, job: ImportJob) -> None:
+        shop.require(*COLUMNS, Column("brand", "Brand", is_required=True))
+        assert shop.do(sync.schedules_to_switch) == {job.id: False}
+
+    def test_not_a_deleted_one(self, shop: Shop, job: ImportJob) -> None:
+        shop.delete(job)
+        assert shop.do(sync.schedules_to_switch) == {}
+
+
+class TestAdopt:
+    """Both sides are compared with the state that they last agreed on."""
+
+    def test_stopped_in_dagster_it_is_paused(self, shop: Shop, job: ImportJob) -> None:
+        assert _adopt(shop, job, running=False) == {job.id: "paused"}
+        assert shop.read(job).status is ImportJobStatus.PAUSED
+        assert shop.do(sync.schedules_to_switch) == {}
+
+    def test_started_in_dagster_it_is_resumed(self, shop: Shop, job: ImportJob) -> None:
+        _adopt(shop, job, running=False)
+        assert _adopt(shop, job, running=True, now=at("15:10")) == {job.id: "resumed"}
+        resumed = shop.read(job)
+        assert (resumed.status, resumed.next_run) == (ImportJobStatus.RUNNING, at("16:00"))
+        assert shop.do(sync.schedules_to_switch) == {}
+
+    @pytest.mark.parametrize("running", [True, False])
+    def test_as_agreed_nothing_happens(self, shop: Shop, job: ImportJob, running: bool) -> None:
+        if not running:
+            _adopt(shop, job, running=False)
+        before = shop.read(job)
+        assert _adopt(shop, job, running=running, now=NOW + HOUR) == {}
+        assert shop.read(job) == before
+
+    def test_both_changed_the_store_wins(self, shop: Shop, job: ImportJob) -> None:
+        _adopt(shop, job, running=False)
+        shop.resume(job)
+        assert _adopt(shop, job, running=False) == {}
+        assert shop.read(job).status is ImportJobStatus.RUNNING
+        assert shop.do(sync.schedules_to_switch) == {job.id: True}
+
+    @pytest.mark.parametrize("state", ["scheduling", "mapping", "completed"])
+    def test_a_state_that_allows_no_start_is_switched_back(
+        self, shop: Shop, job: ImportJob, state: str
+    ) -> None:
+        if state == "scheduling":
+            shop.change(job, interval=None)
+        elif state == "mapping":
+            shop.require(*COLUMNS, Column("brand", "Brand", is_required=True))
+        else:
+            shop.change(job, ends_on=at("12:30"))
+            shop.do(import_jobs.complete_ended_import_jobs, now=at("12:31"))
+        before = shop.read(job)
+        shop.do(sync.note_switched, job.id, running=False)
+        assert _adopt(shop, job, running=True) == {}
+        assert shop.read(job) == before
+        assert shop.do(sync.schedules_to_switch) == {job.id: False}
+
+    def test_resumed_past_its_end_it_is_switched_back(self, shop: Shop) -> None:
+        job = shop.add(ends_on=at("14:00"))
+        _adopt(shop, job, running=False)
+        _adopt(shop, job, running=True, now=at("15:00"))
+        assert shop.read(job).status is ImportJobStatus.COMPLETED
+        assert shop.do(sync.schedules_to_switch) == {job.id: False}
+
+    def test_schedules_of_unknown_and_deleted_import_jobs(self, shop: Shop, job: ImportJob) -> None:
+        shop.delete(job)
+        states = {job.id: False, "0" * 24: True}
+        assert shop.do(sync.adopt_schedule_states, states, now=NOW) == {}
+
+    def test_a_pause_by_its_user_at_the_same_time(self, shop: Shop, job: ImportJob) -> None:
+        _, adopted = race(
+            shop.engine,
+            lambda c: import_jobs.pause_import_job(c, job.id, now=NOW),
+            lambda c: sync.adopt_schedule_states(c, {job.id: False}, now=NOW),
+        )
+        assert adopted == {}
+        assert shop.read(job).status is ImportJobStatus.PAUSED
+        assert shop.do(sync.schedules_to_switch) == {job.id: False}
+
+
+def test_the_first_mapping_makes_it_live_with_a_schedule(shop: Shop) -> None:
+    job = shop.add(mappings=())
+    shop.change(job, mappings=MAPPED)
+    assert shop.do(sync.live_definitions)[job.id].scheduled
+
+
+def _adopt(shop: Shop, job: ImportJob, *, running: bool, now: dt.datetime = NOW) -> dict[str, str]:
+    return shop.do(sync.adopt_schedule_states, {job.id: running}, now=now)
