@@ -2,7 +2,7 @@
 
 Two set-based statements, an UPDATE of the rows that differ and an INSERT of those that are
 missing, rather than one INSERT … ON CONFLICT DO UPDATE … WHERE: that one locks, and so writes,
-every row that it then leaves unchanged, and took twice the CPU time (see ``docs/decisions``).
+every row that it then leaves unchanged (measured in ``docs/decisions``).
 
 What makes two statements as good as one is the caller's lock: nobody else loads rows of this
 import job between them.

@@ -31,7 +31,7 @@ def load_portably(load: Load) -> LoadCounts:
             index_stage(connection, load)
         connection = connection.execution_options(**{BEGIN: "BEGIN IMMEDIATE"})
         with connection.begin():
-            prepare_table(connection, load.table, before_change=lambda: None)
+            prepare_table(connection, load.table, lock=lambda _: None)  # the transaction is one
             counts = merge(connection, load, staged)
             load.tell_finish(connection, counts)
         return counts

@@ -5,9 +5,9 @@ The order of locks, the same for every load, so that loads wait for each other b
 1. Staging locks nothing but the load's own temporary table, however long the rows take to come.
 2. An advisory lock on (table, import job): the same import job loads one at a time. Two import
    jobs have no row in common (the key starts with the import job), so they merge side by side.
-3. Only to create or alter the table: an advisory lock on the table's name, after which it is
-   looked at again; then PostgreSQL's own lock on the table, which waits for running merges. Nobody
-   who merges ever asks for 2 or 3 again.
+3. Only to create or alter the table: an advisory lock on the table's name, then, if it is missing,
+   on the schema's, after which it is looked at again; then PostgreSQL's own lock on the table,
+   which waits for running merges. Nobody who merges ever asks for 2 or 3 again.
 
 All of them end with the transaction; waiting ends with ``lock_timeout``.
 """
@@ -33,17 +33,14 @@ MANY_ROWS = 10_000  # from here on reading all of an import job's rows beats loo
 
 def load_into_postgres(load: Load) -> LoadCounts:
     """Stage and merge in one transaction; see ``sql.load_rows`` for the contract."""
-    name = load.table.fullname
     with load.engine.connect() as connection, connection.begin():
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
         connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'")
         staged = _stage(connection, load)
         index_stage(connection, load)
         _choose_joins(connection, load, staged)
-        _lock(connection, f"load {name} {load.identity.import_job_id}")
-        prepare_table(
-            connection, load.table, before_change=lambda: _lock(connection, f"change {name}")
-        )
+        _lock(connection, f"load {load.table.fullname} {load.identity.import_job_id}")
+        prepare_table(connection, load.table, lock=lambda what: _lock(connection, what))
         counts = merge(connection, load, staged)
         load.tell_finish(connection, counts)
     return counts

@@ -59,29 +59,30 @@ def table_is_there(connection: sa.Connection, name: str, schema: str | None) -> 
 
 
 def prepare_table(
-    connection: sa.Connection, table: sa.Table, *, before_change: Callable[[], None]
+    connection: sa.Connection, table: sa.Table, *, lock: Callable[[str], None]
 ) -> None:
     """Make the database's table hold ``table``'s columns, inside the caller's transaction.
 
-    ``before_change`` is called before the table is created or altered, to wait there for others
-    who do the same; the table is read again after it. Raises ``DestinationRefused``.
+    ``lock(what)`` is called before something is created or altered, to wait there for others who
+    do the same; what is there is looked at again after it. Raises ``DestinationRefused``.
     """
     shape = _read_shape(connection, table)
     if shape is not None and not _missing(connection, table, shape):
         return
-    before_change()
+    lock(f"change {table.fullname}")
     shape = _read_shape(connection, table)
     if shape is None:
-        _create(connection, table)
+        _create(connection, table, lock)
         return
     for column in _missing(connection, table, shape):
         connection.execute(AddColumn(table, column))
 
 
-def _create(connection: sa.Connection, table: sa.Table) -> None:
+def _create(connection: sa.Connection, table: sa.Table, lock: Callable[[str], None]) -> None:
     # Asked first, since IF NOT EXISTS wants the right to create even where nothing is created.
     if table.schema and not sa.inspect(connection).has_schema(table.schema):
-        connection.execute(CreateSchema(table.schema))
+        lock(f"create {table.schema}")
+        connection.execute(CreateSchema(table.schema, if_not_exists=True))
     connection.execute(CreateTable(table))
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -35,7 +36,12 @@ def together(*loads: Callable[[threading.Barrier], LoadCounts]) -> list[LoadCoun
 
 
 def loading(
-    url: str, job: str, run: str, mode: LoadMode, columns: int = len(COLUMNS)
+    url: str,
+    job: str,
+    run: str,
+    mode: LoadMode,
+    columns: int = len(COLUMNS),
+    table: str = "products",
 ) -> Callable[[threading.Barrier], LoadCounts]:
     """A load whose rows are staged before any of its companions begins to merge."""
 
@@ -48,7 +54,7 @@ def loading(
         try:
             return load_rows(
                 engine,
-                "products",
+                table,
                 mode,
                 COLUMNS[:columns],
                 staged(barrier),
@@ -79,19 +85,22 @@ class TestTogether:
         assert counts == [LoadCounts(inserted=3)] * 4
         assert read(reader, "_import_job_id", "_row_key") == [(j, k) for j in jobs for k in "abc"]
 
+    def test_several_tables_are_made(self, url: str, reader: sa.Engine, mode: LoadMode) -> None:
+        names = [f"products_{number}" for number in range(4)]
+        counts = together(*(loading(url, "job1", "run1", mode, table=name) for name in names))
+        assert counts == [LoadCounts(inserted=3)] * 4
+        assert [len(read(reader, "_row_key", table=name)) for name in names] == [3] * 4
+
     def test_import_jobs_add_columns(self, url: str, reader: sa.Engine, mode: LoadMode) -> None:
-        load(reader, [row("a")], mode=mode, columns=COLUMNS[:1])
-        counts = together(
-            *(loading(url, f"job{n}", "run2", mode, columns=n) for n in (2, 3, 4, 4))
-            if mode is LoadMode.APPEND
-            else (loading(url, f"job{n}", "run2", mode, columns=n) for n in (2, 3, 4))
-        )
-        assert sum(c.inserted + c.unchanged for c in counts) >= 9
+        load(reader, [row("a")], job="job0", mode=mode, columns=COLUMNS[:1])
+        counts = together(*(loading(url, f"job{n}", "run2", mode, n) for n in (2, 3, 4)))
+        assert counts == [LoadCounts(inserted=3)] * 3
         assert read(reader, "price", "stock", "published") == [(None, None, None)] * 10
 
     def test_the_same_run_of_an_import_job_loads_once(
         self, url: str, reader: sa.Engine, mode: LoadMode
     ) -> None:
+        load(reader, [], mode=mode)
         counts = together(*(loading(url, "job1", "run1", mode) for _ in range(3)))
         once = LoadCounts(inserted=3)
         again = once if mode is LoadMode.APPEND else LoadCounts(unchanged=3)
@@ -116,3 +125,29 @@ class TestMerging:
 
         load(postgres, [row("a")], job="job1", finish=outer)
         assert [job for (job,) in read(postgres, "_import_job_id")] == ["job0", "job1", "job2"]
+
+    def test_of_one_import_job_waits_for_the_other_on_postgresql(
+        self, postgres: sa.Engine, database_url: str
+    ) -> None:
+        """One load has merged and waits in ``finish`` until the other one waits for its lock."""
+        load(postgres, [])
+        other = open_destination(database_url)
+        with ThreadPoolExecutor(1) as pool:
+            started: list[Future[LoadCounts]] = []
+
+            def start_the_other(connection: sa.Connection, counts: LoadCounts) -> None:
+                assert counts == LoadCounts(inserted=3)
+                started.append(pool.submit(load, other, ROWS, run="run2"))
+                _until_someone_waits(connection)
+
+            load(postgres, ROWS, finish=start_the_other)
+            assert started[0].result(WAIT) == LoadCounts(unchanged=3)
+        other.dispose()
+
+
+def _until_someone_waits(connection: sa.Connection) -> None:
+    waiting = sa.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    deadline = time.monotonic() + WAIT
+    while not connection.execute(waiting).scalar_one():
+        assert time.monotonic() < deadline, "nobody waits for an advisory lock"
+        time.sleep(0.01)
