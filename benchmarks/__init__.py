@@ -1,0 +1,1 @@
+"""Measurements of the real code against plain references. ``make bench`` runs them all."""

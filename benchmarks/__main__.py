@@ -1,0 +1,60 @@
+"""``python -m benchmarks [SUITE…]``: a table, and with all suites ``benchmarks/results.json``.
+
+``--megabytes`` (or BENCH_MEGABYTES) sizes the feed that is extracted and mapped: 100 and 1000 work
+as well, the files stay in ``benchmarks/.work``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.results import Result, print_table, write
+
+SUITES = {
+    "extraction": ("extraction", "results"),
+    "mapping": ("mapping", "results"),
+    "loading": ("loading", "results"),
+    "latency": ("stack", "latency"),
+    "unchanged": ("stack", "unchanged"),
+}
+RESULTS = Path(__file__).parent / "results.json"
+_DEFAULT_MEGABYTES = 20
+
+
+def main() -> None:
+    given = _arguments()
+    progress = Console(stderr=True)
+    began = time.monotonic()
+    found: list[Result] = []
+    for name in given.suites or SUITES:
+        module, function = SUITES[name]
+        progress.print(f"[{time.monotonic() - began:4.0f} s] {name}", highlight=False, markup=False)
+        suite = importlib.import_module(f"benchmarks.{module}")
+        found += getattr(suite, function)(given.megabytes, given.runs)
+    print_table(found)
+    if not given.suites:
+        write(found, RESULTS)
+        progress.print(f"written: {RESULTS}", highlight=False, soft_wrap=True)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=", ".join(SUITES))
+    size = int(os.environ.get("BENCH_MEGABYTES", _DEFAULT_MEGABYTES))
+    parser.add_argument("--megabytes", type=int, default=size, help=f"{_DEFAULT_MEGABYTES}")
+    parser.add_argument("--runs", type=int, default=5, help="medians are of so many runs: 5")
+    given = parser.parse_args()
+    unknown = set(given.suites) - set(SUITES)
+    if unknown:
+        parser.error(f"{', '.join(sorted(unknown))}: the suites are {', '.join(SUITES)}")
+    return given
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""The real stack: how long a user waits for rows, and what a run costs that finds nothing new."""
+
+from __future__ import annotations
+
+import sqlite3
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+
+from benchmarks.feeds import pieces
+from benchmarks.measuring import process_cpu_seconds
+from benchmarks.results import Result
+from impler_pipelines.supervisor.ports import free_port
+from impler_pipelines_tests.end_to_end.running_stack import (
+    CLI,
+    stack_in_a_temporary_home,
+)
+from impler_pipelines_tests.end_to_end.shop import ROWS, Shop
+from impler_pipelines_tests.feed_server import FeedServer
+
+PROMISED_SECONDS = 15.0
+_PATIENCE_SECONDS = 120.0
+_POLL_SECONDS = 0.02
+_CHANGED_BYTES = 5_000_000
+
+
+@contextmanager
+def shop(*, only: str | None = None) -> Iterator[Shop]:
+    """A running stack with a feed server; stopped afterwards."""
+    with FeedServer() as feeds, stack_in_a_temporary_home(free_port(), free_port()) as stack:
+        stack.start(only=only)
+        yield Shop(stack, feeds)
+        stack.stop()
+
+
+def latency(megabytes: int, runs: int) -> list[Result]:  # noqa: ARG001 - four items
+    """From the request that makes an import job to its rows in the table."""
+    with shop() as one:
+        until_loaded = [seconds_to_rows(one, f"shop_{number}") for number in range(runs)]
+    return [
+        Result(
+            "from POST of an import job to its rows, against the promised time",
+            statistics.median(until_loaded),
+            "s",
+            PROMISED_SECONDS,
+            "python -m benchmarks latency",
+        )
+    ]
+
+
+def seconds_to_rows(one: Shop, name: str) -> float:
+    """One new import job on the running stack; each needs a reload of Dagster's definitions."""
+    began = time.monotonic()
+    one.import_job(name)
+    while time.monotonic() - began < _PATIENCE_SECONDS:
+        try:
+            if len(one.rows(name)) == len(ROWS):
+                return time.monotonic() - began
+        except sqlite3.OperationalError:  # no table yet
+            pass
+        time.sleep(_POLL_SECONDS)
+    raise SystemExit(f"no rows of {name} within {_PATIENCE_SECONDS:.0f} s")
+
+
+def unchanged(megabytes: int, runs: int) -> list[Result]:  # noqa: ARG001 - a feed of its own
+    """CPU seconds of a whole run in a process of its own: 304 against a feed that changed."""
+    with shop(only="database,api") as one:
+        job_id = import_job(one)
+        command = [CLI, "import", "run", job_id, "--json"]
+        changed, same = [], []
+        for version in count(1):
+            one.feeds.routes["/cost.xml"] = (200, {"ETag": f'"{version}"'}, large_feed(version))
+            changed.append(process_cpu_seconds(command, one.stack.environment))
+            same.append(process_cpu_seconds(command, one.stack.environment))
+            if version == runs:
+                break
+        statuses = [run["status"] for run in one.stack.runs(job_id)]
+    if statuses != ["UNCHANGED", "SUCCESS"] * runs:
+        raise SystemExit(f"the runs ended as {statuses}")
+    name = (
+        f"a run whose feed answers 304, against one of {_CHANGED_BYTES / 1e6:.0f} MB, all changed"
+    )
+    reference = statistics.median(changed)
+    again = "python -m benchmarks unchanged"
+    return [Result(name, statistics.median(same), "CPU s", reference, again)]
+
+
+def import_job(one: Shop) -> str:
+    one.feeds.routes["/cost.xml"] = (200, {"ETag": '"0"'}, large_feed(0))
+    return str(one.import_job("cost", runNow=False)["_id"])
+
+
+def large_feed(version: int) -> bytes:
+    """The same items with other texts and prices in each version."""
+    return b"".join(pieces(_CHANGED_BYTES, seed=version))
