@@ -7,6 +7,7 @@ raises ``SettingInvalid`` with the variable, the value and what it takes.
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +20,8 @@ from impler_pipelines.errors import SettingInvalid
 
 GIB = 1024**3
 _SOCKET_PATH_LIMIT = 90  # sun_path holds 104 (macOS) to 108 bytes, PostgreSQL's file name included
+
+_RELATIVE_FILE = re.compile(r"(?P<scheme>(?:sqlite|duckdb)(?:\+\w+)?):///(?P<path>(?![/:]).+)")
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -35,8 +38,8 @@ class Settings(BaseSettings):
     home: Annotated[Path, AfterValidator(_absolute)] = Field(
         default=Path(".impler"), validate_default=True
     )
-    database_url: str = ""
-    destination_url: str = ""
+    database_url: str = Field(default="", repr=False)
+    destination_url: str = Field(default="", repr=False)
     api_host: str = "127.0.0.1"
     api_port: Port = 8000
     dagster_host: str = "127.0.0.1"
@@ -66,6 +69,9 @@ class Settings(BaseSettings):
     def _destination_is_a_url(cls, value: str) -> str:
         if value and "://" not in value:
             raise ValueError("an SQLAlchemy URL (postgresql://…, sqlite:////path/to/file.db)")
+        relative = _RELATIVE_FILE.fullmatch(value)
+        if relative:  # processes that share it don't share a working directory
+            return f"{relative['scheme']}:///{Path(relative['path']).absolute()}"
         return value
 
     @field_validator("dagster_url")

@@ -148,5 +148,13 @@ class Parts:
         self, name: str, command: list[str], ready: Callable[[], bool], *, stage: int
     ) -> ChildSpec:
         log = log_file(self.settings, name)
-        launch = partial(spawn, command, log=log, environment=self.environment)
+        launch = partial(
+            spawn,
+            command,
+            log=log,
+            environment=self.environment,
+            # Dagster lets a .env file of its working directory overrule the environment; one that
+            # lies in the caller's folder may speak of another home.
+            directory=self.settings.dagster_home,
+        )
         return ChildSpec(name=name, launch=launch, log=log, ready=ready, stage=stage)
