@@ -13,11 +13,16 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from impler_pipelines.extraction.matching import NameMatcher
+from impler_pipelines.extraction.names import written_name
 from impler_pipelines.extraction.paths import Segments, is_attribute
 from impler_pipelines.extraction.values import BLANK, full_text
 from impler_pipelines.model import Repeated
 
 Row = list[str | None]
+
+# What elements of a tag are for, where it is not the text of a single column.
+_NONE = -1
+_SEVERAL = -2
 
 
 @dataclass(slots=True, eq=False)
@@ -28,8 +33,10 @@ class _Node:
     attributes: list[tuple[str, int]] = field(default_factory=list)
     texts: list[int] = field(default_factory=list)
     # The column of a node that is nothing but one column's text: the common case.
-    single: int = -1
-    by_tag: dict[object, _Node | None] = field(default_factory=dict)
+    single: int = _NONE
+    # By tag in Clark notation, learned on the way: a column's number, _NONE or _SEVERAL.
+    columns: dict[str, int] = field(default_factory=dict)
+    inner: dict[str, _Node] = field(default_factory=dict)
 
 
 class RowReader:
@@ -51,18 +58,22 @@ class RowReader:
             self._place(column, path)
         self._finish(self._root)
 
-    def read(self, record: etree._Element) -> Row:
-        """The row of ``record``: the text of each column, or None."""
-        row = self._constants.copy()
-        gathered: dict[int, list[str]] = {column: [] for column in self._gathered}
+    def read(self, records: Sequence[etree._Element]) -> list[Row]:
+        """The rows of ``records``: the text of each column, or None."""
+        rows: list[Row] = []
         root = self._root
-        if root.attributes or root.texts:
-            self._take(record, root, row, gathered)
-        self._walk(record, root, row, gathered)
-        for column, texts in gathered.items():
-            if texts:
-                row[column] = _combined(texts, self._gathered[column])
-        return row
+        takes_record = bool(root.attributes or root.texts)
+        for record in records:
+            row = self._constants.copy()
+            gathered: dict[int, list[str]] = {column: [] for column in self._gathered}
+            if takes_record:
+                self._take(record, root, row, gathered)
+            self._walk(record, root, row, gathered)
+            for column, texts in gathered.items():
+                if texts:
+                    row[column] = _combined(texts, self._gathered[column])
+            rows.append(row)
+        return rows
 
     def _place(self, column: int, path: Segments) -> None:
         node = self._root
@@ -83,24 +94,25 @@ class RowReader:
     def _walk(
         self, element: etree._Element, node: _Node, row: Row, gathered: dict[int, list[str]]
     ) -> None:
-        by_tag = node.by_tag
+        columns = node.columns
         for child in element:
             try:
-                inner = by_tag[child.tag]
+                column = columns[child.tag]
             except KeyError:
-                inner = self._resolve(child, node)
-            if inner is None:
-                continue
-            single = inner.single
-            if single >= 0:
-                if not row[single]:
-                    text = _text(child)
+                column = self._resolve(child, node)
+            if column >= 0:
+                if not row[column]:
+                    text = child.text
+                    # The plain case is written out: this line runs once for every value.
+                    if text is None or len(child) or not (text := text.strip(BLANK)):
+                        text = _text(child)
                     if text is not None:
-                        row[single] = text
-                continue
-            self._take(child, inner, row, gathered)
-            if inner.segments:
-                self._walk(child, inner, row, gathered)
+                        row[column] = text
+            elif column == _SEVERAL:
+                inner = node.inner[child.tag]
+                self._take(child, inner, row, gathered)
+                if inner.segments:
+                    self._walk(child, inner, row, gathered)
 
     def _take(
         self, element: etree._Element, node: _Node, row: Row, gathered: dict[int, list[str]]
@@ -121,17 +133,18 @@ class RowReader:
         elif not row[column]:
             row[column] = text
 
-    def _resolve(self, child: etree._Element, node: _Node) -> _Node | None:
-        """The node for elements of ``child``'s tag; remembered, since a tag means one thing."""
-        found = None
-        if isinstance(child.tag, str):
-            fitting = [s for s in node.segments if self._matcher.is_named(child, s)]
-            prefix, local = child.prefix, child.tag.rpartition("}")[2]
-            written = f"{prefix}:{local}" if prefix else local
-            fitting.sort(key=lambda segment: segment != written)
-            found = node.segments[fitting[0]] if fitting else None
-        node.by_tag[child.tag] = found
-        return found
+    def _resolve(self, child: etree._Element, node: _Node) -> int:
+        """What elements of ``child``'s tag are for; remembered, since a tag means one thing."""
+        fitting = [s for s in node.segments if self._matcher.is_named(child, s)]
+        written = written_name(child.tag, child.prefix)
+        fitting.sort(key=lambda segment: segment != written)
+        column = _NONE
+        if fitting:
+            found = node.segments[fitting[0]]
+            node.inner[child.tag] = found
+            column = found.single if found.single >= 0 else _SEVERAL
+        node.columns[child.tag] = column
+        return column
 
 
 def _text(element: etree._Element) -> str | None:

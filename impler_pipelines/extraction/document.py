@@ -11,7 +11,7 @@ import itertools
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -89,6 +89,13 @@ def _spooled(stream: BinaryIO) -> BinaryIO:
     return copy
 
 
+@dataclass
+class _Reach:
+    """How far the last reading has come."""
+
+    bytes: int = 0
+
+
 @dataclass(frozen=True)
 class Document:
     """How to read one source: its bytes, their encoding, its prolog."""
@@ -100,6 +107,7 @@ class Document:
     prolog: Prolog
     with_entities: bool
     html_references: tuple[tuple[str, int], ...] = ()
+    _reach: _Reach = field(default_factory=_Reach, compare=False)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -114,9 +122,12 @@ class Document:
     def chunks(self) -> Iterator[bytes]:
         """The document for the parser: UTF-8, without declaration and DOCTYPE."""
         clean = self._without_prolog()
-        if not self.with_entities:
-            return clean
-        return self._entity_filter().filtered(clean)
+        if self.with_entities:
+            clean = self._entity_filter().filtered(clean)
+        self._reach.bytes = 0
+        for chunk in clean:
+            self._reach.bytes += len(chunk)
+            yield chunk
 
     def _entity_filter(self) -> EntityFilter:
         return EntityFilter(self.prolog.entities, self.limits.max_entity_expansion_bytes)
@@ -133,23 +144,34 @@ class Document:
     def repaired(self) -> Document | None:
         """Another reading of a document that did not parse, or None if there is none.
 
+        Only what the parser has come to can be the reason: no more than that is looked at first.
         Raises the reason if looking closer shows one: bytes in no encoding, an unknown entity.
         """
-        if self.decoding.trusted and not _is_utf8(self.again()):
+        if self.decoding.trusted and not _is_utf8(self._reached(self.again())):
             decoding = second_decoding(next(self.again(), b""), self.content_type, self.again)
             return _document(self.again, self.content_type, self.limits, decoding)
-        if not self.with_entities:
-            closer = self.with_entities_replaced()
-            return closer if closer.html_references else None
-        return None
+        if self.with_entities or not self._html_references(self._reached(self._without_prolog())):
+            return None
+        return self.with_entities_replaced()
 
     def with_entities_replaced(self) -> Document:
         """The same document with its entities replaced, after counting those of HTML."""
-        entities = self._entity_filter()
-        for _ in entities.filtered(self._without_prolog()):
-            pass
-        found = tuple(entities.html_references.most_common())
+        found = self._html_references(self._without_prolog())
         return replace(self, with_entities=True, html_references=found)
+
+    def _html_references(self, chunks: Iterator[bytes]) -> tuple[tuple[str, int], ...]:
+        entities = self._entity_filter()
+        for _ in entities.filtered(chunks):
+            pass
+        return tuple(entities.html_references.most_common())
+
+    def _reached(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        left = self._reach.bytes + CHUNK_BYTES  # what was stripped before the parser saw it
+        for chunk in chunks:
+            yield chunk
+            left -= len(chunk)
+            if left <= 0:
+                return
 
 
 def read_document(source: Source, content_type: str | None, limits: Limits) -> Document:
@@ -200,7 +222,6 @@ def _is_utf8(chunks: Iterator[bytes]) -> bool:
     try:
         for chunk in chunks:
             decoder.decode(chunk)
-        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return False
     return True

@@ -35,6 +35,7 @@ class EntityFilter:
         self._line = 1
         self._texts: dict[str, bytes] = {}
         self._sizes: dict[str, int] = {}
+        self._html: dict[str, bytes] = {}
         self._end: bytes | None = None  # what ends the section that is being passed through
         self.html_references: Counter[str] = Counter()
 
@@ -87,6 +88,9 @@ class EntityFilter:
         return opening if opening >= 0 else len(data)
 
     def _replaced(self, name: str, written: bytes, before: list[bytes]) -> bytes:
+        if name in self.html_references:
+            self.html_references[name] += 1
+            return self._html[name]
         if name in _PREDEFINED:
             return written
         if name in self._entities.internal:
@@ -98,8 +102,9 @@ class EntityFilter:
         character = None if name in self._entities.external else html.entities.html5.get(f"{name};")
         if character is None:
             raise self._unknown(name, before)
-        self.html_references[name] += 1
-        return "".join(f"&#{ord(c)};" for c in character).encode()
+        self.html_references[name] = 1
+        self._html[name] = "".join(f"&#{ord(c)};" for c in character).encode()
+        return self._html[name]
 
     def _text_of(self, name: str, before: list[bytes]) -> bytes:
         if name not in self._texts:

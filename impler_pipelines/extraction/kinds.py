@@ -15,7 +15,8 @@ _BINARY = (
     (b"RIFF", "a media file"),
     (b"ID3", "a media file"),
 )
-_COMMENTS = r"\s*(?:<!--.*?-->\s*|<\?xml\b[^>]*\?>\s*)*"
+# Atomic and possessive: going back into a comment would take for ever on a page of them.
+_COMMENTS = r"\s*+(?:(?><!--.*?-->)\s*+|<\?xml\b[^>]*+>\s*+)*+"
 _WEB_PAGE = re.compile(rf"{_COMMENTS}(?:<!doctype\s+html\b|<html[\s>])", re.IGNORECASE | re.DOTALL)
 _JSON = re.compile(r"\s*[\[{]")
 

@@ -154,7 +154,7 @@ class ElementStream:
             return opinion or FeedMalformed("it can't be parsed")
         entry = next((e for e in entries if e.level == etree.ErrorLevels.FATAL), entries[0])
         message = " ".join(entry.message.split()) or "it can't be parsed"
-        if entry.type not in _OUT_OF_BOUNDS:
+        if entry.type not in _OUT_OF_BOUNDS and "too big" not in message:
             return FeedMalformed(message, line=entry.line or None, column=entry.column or None)
         if "depth" in message:
             depth = max(self._limits.max_depth, _LIBXML2_DEPTH)

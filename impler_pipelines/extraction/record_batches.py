@@ -100,11 +100,10 @@ class RecordStream:
         for records in elements.batches():
             if skip:
                 records, skip = records[skip:], max(0, skip - len(records))
-            for record in records:
-                rows.append(reader.read(record))
-                if len(rows) >= most_rows:
-                    yield self._batch(rows)
-                    rows = []
+            rows += reader.read(records)
+            while len(rows) >= most_rows:
+                yield self._batch(rows[:most_rows])
+                del rows[:most_rows]
             if rows and elements.stream.bytes_read - handed_out_bytes > _BATCH_BYTES:
                 handed_out_bytes = elements.stream.bytes_read
                 yield self._batch(rows)

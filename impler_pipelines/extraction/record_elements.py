@@ -26,16 +26,14 @@ class RecordElements:
     def batches(self) -> Iterator[list[etree._Element]]:
         """Lists of complete records; they are gone when the next list is asked for."""
         for events in self.stream.batches():
-            records = [element for kind, element in events if self._is_record(kind, element)]
+            if not self.parent_seen and self._parent_path:
+                self.parent_seen = any(self._matcher.is_at(e, self._parent_path) for _, e in events)
+            records = [el for kind, el in events if kind == "end" and self._is_record(el)]
             if records:
                 yield records
             self._container = None  # it must not outlive what the stream drops
 
-    def _is_record(self, kind: str, element: etree._Element) -> bool:
-        if kind == "start":
-            if not self.parent_seen and self._parent_path:
-                self.parent_seen = self._matcher.is_at(element, self._parent_path)
-            return False
+    def _is_record(self, element: etree._Element) -> bool:
         parent = element.getparent()
         if parent is None or parent is not self._container:
             if not self._matcher.is_at(element, self._path):

@@ -247,6 +247,10 @@ class TestRefusals:
         with pytest.raises(FeedMalformed):
             read_feed(good.replace(b"19999", b"19999 & more"))
 
+    def test_the_first_fault_is_the_one_that_is_told(self) -> None:
+        with pytest.raises(FeedMalformed, match="mismatch"):
+            read_feed(rss("<a></b>", *["<c>1</c>"] * 20_000, "<a>&nope;</a>"))
+
     def test_errors_show_behind_a_hundred_undeclared_prefixes(self) -> None:
         items = ["<g:a>1</g:a>"] * 500
         with pytest.raises(FeedMalformed):
@@ -272,6 +276,10 @@ class TestHostile:
             pytest.param(
                 rss(f"<a>{'x' * 11_000_000}</a>"), Limits(), "value of the feed is too large",
                 id="text",
+            ),
+            pytest.param(
+                rss(f"<!--{'x' * 11_000_000}-->"), Limits(), "value of the feed is too large",
+                id="comment",
             ),
             pytest.param(
                 b"<r><a" + b"x" * 200_000 + b"/></r>", Limits(), "name in the feed is too long",
@@ -302,6 +310,10 @@ class TestHostile:
     ) -> None:
         with pytest.raises(LimitExceeded, match=message):
             read_feed(document, limits=limits)
+
+    def test_a_page_of_comments_takes_no_time(self) -> None:
+        with pytest.raises(FeedHasNoRecords):
+            read_feed(b"<!-- x -->" * 20_000 + b"<r/>")
 
     def test_xinclude_is_an_element_like_any_other(self) -> None:
         item = '<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="file:///etc/passwd"/>'
