@@ -20,8 +20,9 @@ class Limits:
     max_entity_expansion_bytes: int = 10 * MIB
     max_record_bytes: int = 64 * MIB
     max_attributes: int = 50_000
-    max_names: int = 50_000
-    max_headings: int = 20_000
+    max_elements: int = 100_000_000
+    max_paths: int = 20_000
+    max_headings: int = 10_000
     max_compression_layers: int = 3
 
 

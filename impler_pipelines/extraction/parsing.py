@@ -17,8 +17,9 @@ from lxml import etree
 
 from impler_pipelines.errors import FeedMalformed, LimitExceeded, PipelineError
 from impler_pipelines.extraction.document import Document
-from impler_pipelines.extraction.limits import MAX_DEPTH, Limits
+from impler_pipelines.extraction.limits import MAX_DEPTH
 from impler_pipelines.extraction.paths import Segments
+from impler_pipelines.extraction.tag_guard import TagGuard
 
 _LIBXML2_DEPTH = 256  # above it libxml2 wants huge_tree, which stops at 2048
 _UNDECLARED_PREFIX = etree.ErrorTypes.NS_ERR_UNDEFINED_NAMESPACE
@@ -32,7 +33,6 @@ _PREFIX_MESSAGE = re.compile(r"Namespace prefix (\S+) (?:for \S+ )?on ")
 # What lxml takes as a name; no element of a document that parses has another.
 _POSSIBLE_NAME = re.compile(r"[^\x00-\x20{}<>&\x7f-\x9f\ud800-\udfff\ufffe\uffff]+")
 _LONGEST_LOG = 100  # libxml2 stops writing errors down here, fatal ones too
-_TAG_HEAD_BYTES = 256 * 1024  # from here on the attributes of an unfinished tag are counted
 _SURVEY_SWEEP_BYTES = 1024**2  # when all elements are asked for, text needs its neighbours
 
 Event = tuple[str, etree._Element]
@@ -58,9 +58,8 @@ class ElementStream:
         self._names = None if paths is None else _names([*paths, *also], document.prolog.root)
         self._unswept = 0
         self._root: etree._Element | None = None
-        self._root_ended = False
         self._since_progress = 0
-        self._guard = _AttributeGuard(document.limits)
+        self._guard = TagGuard(document.limits)
         self.undeclared: set[str] = set()
         self.bytes_read = 0
 
@@ -78,7 +77,8 @@ class ElementStream:
             self.bytes_read += len(chunk)
             events: list[Event] = list(parser.read_events())
             if events:
-                self._note_root(events)
+                if self._root is None:
+                    self._root = events[0][1].getroottree().getroot()
                 yield events
             self._sweep(len(chunk), bool(events))
         self._close(parser)
@@ -103,12 +103,6 @@ class ElementStream:
             return ()
         names = ", ".join(sorted(self.undeclared)[:5])
         return (f"Prefixes without a namespace declaration are kept as written: {names}.",)
-
-    def _note_root(self, events: list[Event]) -> None:
-        if self._root is None:
-            self._root = events[0][1].getroottree().getroot()
-        if events[-1][0] == "end" and events[-1][1] is self._root:
-            self._root_ended = True
 
     def _sweep(self, size: int, progressed: bool) -> None:
         """Drop all elements that are complete and were handed out, or never will be."""
@@ -139,7 +133,7 @@ class ElementStream:
             parser.close()
         except etree.XMLSyntaxError as error:
             log = parser.feed_error_log
-            if not self._root_ended or any(entry.type not in _HARMLESS for entry in log):
+            if any(entry.type not in _HARMLESS for entry in log):
                 raise self._explained(parser) from error
             if len(log) >= _LONGEST_LOG and (opinion := _second_opinion(self._document.chunks())):
                 raise opinion from error
@@ -164,31 +158,6 @@ class ElementStream:
         if entry.type == etree.ErrorTypes.ERR_NAME_TOO_LONG:
             return LimitExceeded("A name in the feed is too long", "50000 bytes")
         return LimitExceeded("One value of the feed is too large", "10000000 bytes")
-
-
-class _AttributeGuard:
-    """Refuses a start tag of very many attributes before the parser builds them.
-
-    libxml2 holds an unfinished tag back, up to 10 MB: only its "=" signs can be seen from here.
-    """
-
-    def __init__(self, limits: Limits) -> None:
-        self._limit = limits.max_attributes
-        self._length = 0
-        self._equals = 0
-
-    def watch(self, chunk: bytes) -> None:
-        opening = chunk.rfind(b"<")
-        if opening >= 0:
-            self._check(chunk[: chunk.find(b"<")])
-            self._length, self._equals = 0, 0
-        self._check(chunk[opening:] if opening >= 0 else chunk)
-
-    def _check(self, piece: bytes) -> None:
-        self._length += len(piece)
-        self._equals += piece.count(b'="') + piece.count(b"='")
-        if self._length > _TAG_HEAD_BYTES and self._equals > self._limit:
-            raise LimitExceeded("An element has too many attributes", f"{self._limit} attributes")
 
 
 def _local(name: str) -> str:

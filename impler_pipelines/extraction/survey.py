@@ -94,7 +94,7 @@ def survey(
     means the whole document. Raises what parsing raises.
     """
     stream = ElementStream(document, None)
-    counter = _Counter(document.limits.max_names)
+    counter = _Counter(document.limits.max_paths)
     for events in stream.batches():
         for kind, element in events:
             if kind == "start":

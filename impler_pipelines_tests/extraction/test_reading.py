@@ -290,12 +290,15 @@ class TestHostile:
                 Limits(), "too many attributes", id="attributes",
             ),
             pytest.param(
-                b"<r>" + b"".join(b"<a%d/>" % n for n in range(60_000)) + b"</r>",
+                b"<r>" + b"".join(b"<a%d/>" % n for n in range(30_000)) + b"</r>",
                 Limits(), "different element", id="names",
             ),
             pytest.param(
                 rss("".join(f"<a{n}/>" for n in range(500))), Limits(max_headings=100),
                 "100 headings", id="headings",
+            ),
+            pytest.param(
+                rss("<a>1</a>" * 100), Limits(max_elements=100), "100 elements", id="elements"
             ),
             pytest.param(
                 rss("<a>1</a>" * 50_000), Limits(max_record_bytes=100_000), "too large", id="record"

@@ -49,15 +49,15 @@ def raw(data: bytes) -> Answer:
     return send
 
 
-def dripping(start: bytes, stop: threading.Event) -> Answer:
-    """``start``, then a byte now and then until ``stop`` or until nobody listens."""
+def dripping(start: bytes, stop: threading.Event, drip: bytes = b"x") -> Answer:
+    """``start``, then ``drip`` now and then until ``stop`` or until nobody listens."""
 
     def send(handler: BaseHTTPRequestHandler) -> None:
         handler.close_connection = True
         try:
             handler.wfile.write(start)
             while not stop.wait(0.02):
-                handler.wfile.write(b"x")
+                handler.wfile.write(drip)
         except OSError:
             return
 

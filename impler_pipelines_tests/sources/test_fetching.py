@@ -348,12 +348,23 @@ class TestLimits:
         with pytest.raises(FeedRefused, match="more than 3 codings"):
             get(server.url("/f"))
 
+    def test_silence_is_not_the_end_of_a_body(self, server: Server) -> None:
+        stop = threading.Event()
+        server.routes["/f"] = dripping(b"HTTP/1.1 200 OK\r\n\r\n", stop, drip=b"")
+        policy = FetchPolicy(allow_private_addresses=True, timeout_seconds=0.6)
+        try:
+            with pytest.raises(FeedUnavailable, match="IMPLER_FETCH_TIMEOUT_SECONDS"):
+                get(server.url("/f"), policy)
+        finally:
+            stop.set()
+
     @pytest.mark.parametrize(
         "start",
         [
             pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", id="body"),
             pytest.param(b"HTTP/1.1 200 OK\r\n\r\n", id="body without a length"),
             pytest.param(b"HTTP/1.1 200 OK\r\nX: ", id="header"),
+            pytest.param(b"", id="nothing yet"),
             pytest.param(b"HTTP/1.1 200 O", id="status line"),
             pytest.param(
                 b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFF\r\n", id="chunk"
