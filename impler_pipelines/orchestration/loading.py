@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine
 
 from impler_pipelines.destinations.sql import (
     LoadIdentity,
+    address_check,
     load_rows,
     open_destination,
     table_exists,
@@ -134,8 +135,20 @@ def _in_store(runtime: Runtime, destination: SqlDestination) -> bool:
 
 @contextmanager
 def _opened(runtime: Runtime, destination: SqlDestination) -> Iterator[Engine]:
-    engine = open_destination(destination.url or runtime.settings.default_destination_url)
+    engine = _engine(runtime, destination)
     try:
         yield engine
     finally:
         engine.dispose()
+
+
+def _engine(runtime: Runtime, destination: SqlDestination) -> Engine:
+    """A URL that came in a request has the address checked that is dialled; the setting's is ours.
+
+    The name may have pointed elsewhere when the template was made.
+    """
+    settings = runtime.settings
+    if destination.url is None:
+        return open_destination(settings.default_destination_url)
+    allowed = address_check(allow_private=settings.allow_private_addresses)
+    return open_destination(destination.url, check_address=allowed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy import Connection, insert, or_, select, text, update
 from sqlalchemy.engine import URL, make_url
 
 from impler_pipelines.errors import RequestInvalid
@@ -44,12 +44,32 @@ class TableClaims:
             if not self._own(database, table):
                 raise RequestInvalid.of(field, f"the table {table!r} belongs to another template")
             return table
+        taken = self._taken(database, default)
         for number in range(1, _MOST_SUFFIXES):
             suffix = "" if number == 1 else f"_{number}"
             name = default[: MAX_TABLE_NAME - len(suffix)] + suffix
-            if (database, name.lower()) not in self._used and self._own(database, name):
+            if name.lower() not in taken and self._own(database, name):
                 return name
         raise RequestInvalid.of(field, f"{default!r} is taken: name another one")
+
+    def _taken(self, database: str, default: str) -> set[str]:
+        """Names like ``default`` that are not to be had, in lower case; one query for them all."""
+        stem = default[: MAX_TABLE_NAME - len(str(_MOST_SUFFIXES))].lower()
+        query = (
+            select(table_owners.c.table_name)
+            .join(templates, table_owners.c.template_id == templates.c.id)
+            .where(
+                table_owners.c.database == database,
+                table_owners.c.table_name.startswith(stem, autoescape=True),
+                templates.c.id != self._template_id,
+                or_(
+                    templates.c.deleted_at.is_(None),
+                    templates.c.project_id != self._project_id,
+                ),
+            )
+        )
+        used = {name for where, name in self._used if where == database}
+        return used | set(self._connection.scalars(query))
 
     def _own(self, database: str, table: str) -> bool:
         key = {"database": database, "table_name": table.lower()}

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from impler_pipelines.errors import AddressRefused
 from impler_pipelines.model import FieldMapping, Filter, ImportJobStatus, RunStatus, Trigger
 from impler_pipelines.orchestration import attempts
+from impler_pipelines.orchestration.loading import all_tables_exist
 from impler_pipelines.orchestration.names import RUN_ID_TAG
-from impler_pipelines.orchestration.runtime import utc_now
-from impler_pipelines.store import import_jobs, runs
+from impler_pipelines.orchestration.runtime import Runtime, utc_now
+from impler_pipelines.store import import_jobs, plans, runs, templates
+from impler_pipelines.store.templates import DestinationSpec
 from impler_pipelines_tests.feed_server import Handler
 from impler_pipelines_tests.orchestration.conftest import FEED, ITEM, World, rss
 
@@ -167,6 +170,26 @@ class TestTerminal:
         assert world.execute(job).success
         seen = world.read(job)
         assert (seen.last_error, seen.consecutive_failures) == (None, 0)
+
+    def test_a_destination_whose_name_now_points_inwards(self, world: World) -> None:
+        """Checked when the template was made, and again at the address that is dialled."""
+        with world.runtime.transaction() as connection:
+            templates.update_template(
+                connection,
+                world.runtime.secrets,
+                project_id=world.project_id,
+                template_id=world.template_id,
+                now=utc_now(),
+                destination_specs=[DestinationSpec("rows", url="postgresql://u:p@localhost:1/d")],
+            )
+        job = world.add_import_job()
+        guarded = Runtime(
+            world.runtime.settings.model_copy(update={"allow_private_addresses": False})
+        )
+        with world.runtime.transaction() as connection:
+            plan = plans.load_plan(connection, world.runtime.secrets, job.id)
+        with pytest.raises(AddressRefused, match="loopback"):
+            all_tables_exist(guarded, plan)
 
 
 class TestTransient:
