@@ -12,7 +12,15 @@ from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
 
-from dagster import Failure, HookContext, OpExecutionContext, RetryRequested, failure_hook
+from dagster import (
+    DagsterRun,
+    Failure,
+    HookContext,
+    OpExecutionContext,
+    RetryRequested,
+    failure_hook,
+)
+from sqlalchemy import Connection
 
 from impler_pipelines.errors import (
     PipelineError,
@@ -27,7 +35,7 @@ from impler_pipelines.orchestration.names import (
     run_tags,
 )
 from impler_pipelines.orchestration.runtime import Runtime, utc_now
-from impler_pipelines.store import plans, runs
+from impler_pipelines.store import import_jobs, plans, runs
 
 MAX_RETRIES = 3
 LONGEST_WAIT_SECONDS = 60.0  # a longer Retry-After ends the run and moves nextRun instead
@@ -157,26 +165,33 @@ class Attempt:
         if (error.retry_after or 0) <= LONGEST_WAIT_SECONDS:
             return
         until = utc_now() + timedelta(seconds=error.retry_after or 0)
-        from impler_pipelines.store.import_jobs import postpone
-
         with self.runtime.transaction() as connection:
-            postpone(connection, self.import_job_id, until=until)
+            import_jobs.postpone(connection, self.import_job_id, until=until)
 
     def _cancel(self, reason: str) -> None:
         """End the Run as CANCELLED, also one that was not allowed to begin."""
         self._context.log.warning(f"{reason} Nothing is loaded.")
-        dagster_run = self._context.run
-        run_id = dagster_run.tags.get(RUN_ID_TAG)
         with self.runtime.transaction() as connection:
-            run = (
-                runs.find_run(connection, run_id)
-                if run_id is not None
-                else runs.find_run_of(connection, dagster_run.run_id)
-            )
+            run = _run_of(connection, self._context.run)
             if run is None:
                 return
-            runs.cancel_run(connection, run.id, reason=reason, now=utc_now())
-        self.runtime.artifacts.remove(run.id)
+            runs.cancel_run(
+                connection,
+                run.id,
+                reason=reason,
+                now=utc_now(),
+                dagster_run_id=self._context.run_id,
+            )
+        if run.dagster_run_id in (None, self._context.run_id):
+            self.runtime.artifacts.remove(run.id)
+
+
+def _run_of(connection: Connection, dagster_run: DagsterRun) -> Run | None:
+    """The Run that a Dagster run was launched for, whether or not it has begun."""
+    run_id = dagster_run.tags.get(RUN_ID_TAG)
+    if run_id is not None:
+        return runs.find_run(connection, run_id)
+    return runs.find_run_of(connection, dagster_run.run_id)
 
 
 class _Heartbeat:
@@ -209,8 +224,9 @@ def record_failure(context: HookContext) -> None:
     error = context.op_exception
     message = error.description if isinstance(error, Failure) and error.description else None
     message = message or f"Unexpected error in {context.op.name}: {type(error).__name__}: {error}"
+    dagster_run = context.instance.get_run_by_id(context.run_id)
     with runtime.transaction() as connection:
-        run = runs.find_run_of(connection, context.run_id)
+        run = _run_of(connection, dagster_run) if dagster_run else None
         if run is not None:
             runs.fail_run(
                 connection, run.id, error=message, now=utc_now(), dagster_run_id=context.run_id

@@ -128,7 +128,11 @@ class Synchronizer:
         with self._runtime.transaction() as connection:
             if ended == "CANCELLED":
                 runs.cancel_run(
-                    connection, run.run_id, reason="Cancelled in Dagster.", now=self.now
+                    connection,
+                    run.run_id,
+                    reason="Cancelled in Dagster.",
+                    now=self.now,
+                    dagster_run_id=run.dagster_run_id,
                 )
             else:
                 runs.fail_run(
@@ -136,6 +140,7 @@ class Synchronizer:
                     run.run_id,
                     error="The run's process ended unexpectedly; the next run starts anew.",
                     now=self.now,
+                    dagster_run_id=run.dagster_run_id,
                 )
         if ended is None and run.dagster_run_id:
             self._runtime.gateway.cancel_run(run.dagster_run_id)

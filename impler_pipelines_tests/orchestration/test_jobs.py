@@ -243,6 +243,37 @@ class TestCancelled:
         with pytest.raises(Exception, match="products"):
             world.rows()
 
+    def test_a_run_refused_while_another_is_alive_ends_at_once(self, world: World) -> None:
+        job = world.add_import_job()
+        queued = world.runs(job)[0]
+        with world.runtime.transaction() as connection:
+            alive = runs.begin_attempt(
+                connection,
+                job_id=job.id,
+                run_id=None,
+                dagster_run_id="elsewhere",
+                reexecution=False,
+                now=utc_now(),
+            )
+        assert not world.execute(job, **{RUN_ID_TAG: queued.id}).success
+        states = {run.id: run.status for run in world.runs(job)}
+        assert states == {queued.id: RunStatus.FAILED, alive.id: RunStatus.RUNNING}
+
+    def test_a_second_launch_leaves_the_living_attempt_alone(self, world: World) -> None:
+        job = world.add_import_job()
+        first = world.runs(job)[0]
+        with world.runtime.transaction() as connection:
+            runs.begin_attempt(
+                connection,
+                job_id=job.id,
+                run_id=first.id,
+                dagster_run_id="elsewhere",
+                reexecution=False,
+                now=utc_now(),
+            )
+        assert not world.execute(job, **{RUN_ID_TAG: first.id}).success
+        assert [run.status for run in world.runs(job)] == [RunStatus.RUNNING]
+
     def test_a_run_launched_twice_is_done_once(self, world: World) -> None:
         job = world.add_import_job()
         first = world.runs(job)[0]
