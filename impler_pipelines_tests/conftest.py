@@ -39,6 +39,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """In the controller: make the session's home, outside pytest's own (its modes change)."""
     if hasattr(config, "workerinput"):
         return
+    for inherited in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):  # tests run make as a person would
+        os.environ.pop(inherited, None)
     home = Path(tempfile.mkdtemp(prefix="impler-tests-"))
     home.chmod(0o711)
     os.environ[_HOME] = str(home)

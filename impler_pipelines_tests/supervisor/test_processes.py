@@ -62,7 +62,11 @@ class DummyStack:
         until(lambda: words in self.said(), f"{words!r} in the output")
 
     def until_gone(self, seconds: float = 25) -> None:
-        until(lambda: not alive(self.seen), f"the end of all processes ({self.said()})", seconds)
+        try:
+            until(lambda: not alive(self.seen), "the end of all processes", seconds)
+        except AssertionError as error:
+            left = [p.cmdline() for p in map(psutil.Process, alive(self.seen))]
+            raise AssertionError(f"{error}; said {self.said()!r}; left {left}") from error
 
     def child(self, kind: str) -> int:
         pid = pid_in(self.home / f"{kind}.pid")
