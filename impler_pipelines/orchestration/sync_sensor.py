@@ -2,7 +2,8 @@
 
 Each tick, in this order, and at most one reload a tick:
 
-1. definitions that differ from the snapshot: reload the code location, the rest waits
+1. definitions that differ from the snapshot: reload the code location; when the webserver has it,
+   the steps below find the new jobs there, though this process still has the old snapshot
 2. runs that silently ended, due times that no tick claimed, import jobs past their end
 3. runs asked for: launched, unless a Dagster run carries their tag already
 4. once a minute: schedules switched in Dagster flow back
@@ -63,8 +64,7 @@ def _synchronize(
     sync: Synchronizer, snapshot: Mapping[str, Definition], cursor: str | None
 ) -> str | None:
     """Take the steps; returns the cursor, which is when schedules were last swept."""
-    if sync.reload_if_changed(snapshot):
-        return cursor
+    sync.reload_if_changed(snapshot)
     sync.settle_silent_runs()
     sync.settle_time()
     sync.launch_runs()

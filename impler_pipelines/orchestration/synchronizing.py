@@ -28,17 +28,16 @@ class Synchronizer:
         self.now = now
         self.done: list[str] = []
 
-    def reload_if_changed(self, snapshot: Mapping[str, Definition]) -> bool:
+    def reload_if_changed(self, snapshot: Mapping[str, Definition]) -> None:
         """Reload the code location if import jobs were added, removed, rescheduled or renamed."""
         with self._runtime.transaction() as connection:
             live = sync.live_definitions(connection)
         if live == snapshot:
-            return False
+            return
         added, gone = len(live.keys() - snapshot.keys()), len(snapshot.keys() - live.keys())
         changed = sum(1 for key in live.keys() & snapshot.keys() if live[key] != snapshot[key])
         self._runtime.gateway.reload_location()
         self.done.append(f"Reloaded: {added} added, {gone} removed, {changed} changed")
-        return True
 
     def settle_silent_runs(self) -> None:
         """Fail Runs whose process is gone, cancel those that were cancelled in Dagster."""

@@ -62,10 +62,9 @@ def sync(world: World) -> Sync:
 
 
 class TestReload:
-    def test_a_new_import_job_reloads_once_and_launches_at_the_next_tick(self, sync: Sync) -> None:
+    def test_a_new_import_job_reloads_once_and_launches(self, sync: Sync) -> None:
         job = sync.world.add_import_job()
         assert "1 added" in sync.tick()
-        assert (sync.dagster.reloads, sync.dagster.launched) == (1, [])
         sync.load()
         sync.tick()
         assert sync.dagster.reloads == 1
@@ -73,6 +72,15 @@ class TestReload:
         assert name == job_name(job.id)
         assert tags[RUN_ID_TAG] == sync.world.runs(job)[0].id
         assert "s3cret" not in str(tags)
+
+    def test_nothing_is_launched_before_the_reload_has_worked(self, sync: Sync) -> None:
+        sync.world.add_import_job()
+        sync.dagster.down = True
+        sync.tick()
+        sync.dagster.down = False
+        assert sync.dagster.launched == []
+        sync.tick()
+        assert (sync.dagster.reloads, len(sync.dagster.launched)) == (1, 1)
 
     def test_a_deleted_one_reloads(self, sync: Sync) -> None:
         job = sync.world.add_import_job()
