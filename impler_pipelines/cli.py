@@ -84,6 +84,8 @@ def create_key(
     """Make an access key and print it, this once."""
     from impler_pipelines.store.projects import create_access_key
 
+    if not project.strip():
+        raise typer.BadParameter("a project needs a name", param_hint="--project")
     with _store() as connection:
         access_key = create_access_key(connection, project)
     if as_json:

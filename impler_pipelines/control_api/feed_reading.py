@@ -84,10 +84,25 @@ class FeedReader:
                 raise
             if not or_detect:
                 raise RequestInvalid.of("recordPath", str(error)) from error
-        else:
-            if reading.record_count or record_path is None or not or_detect:
-                return reading
-        return self._read(file, content_type, None, or_detect)
+            return self._read(file, content_type, None, or_detect)
+        if reading.record_count or record_path is None:
+            return reading
+        return self._without_records(file, content_type, reading, or_detect)
+
+    def _without_records(
+        self, file: BinaryIO, content_type: str | None, reading: FeedReading, or_detect: bool
+    ) -> FeedReading:
+        """A record path that finds nothing is a mistake, unless the feed is empty for now.
+
+        It is empty for now when its format alone says that this is where its records stand.
+        """
+        try:
+            detected = self._read(file, content_type, None, or_detect)
+        except FeedHasNoRecords:
+            detected = None
+        if detected is not None and (or_detect or detected.record_path == reading.record_path):
+            return detected
+        raise RequestInvalid.of("recordPath", f"the feed has no record at {reading.record_path!r}")
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

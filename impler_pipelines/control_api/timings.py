@@ -28,7 +28,7 @@ def read_timing(
     Without a schedule, where none is required, both its interval and its cron are None. Raises
     ``RequestInvalid`` that names each unacceptable field.
     """
-    zone = body.timezone or DEFAULT_ZONE
+    zone = DEFAULT_ZONE if body.timezone is None else body.timezone
     gathered = Gathered()
     ends_on = None
     with gathered.check():
@@ -50,7 +50,9 @@ def changed_timing(body: ImportJobUpdate, job: ImportJob, *, now: dt.datetime) -
 
     Raises ``RequestInvalid`` that names each unacceptable field.
     """
-    zone = (body.timezone or DEFAULT_ZONE) if "timezone" in body.given else job.timezone
+    zone = job.timezone
+    if "timezone" in body.given:
+        zone = DEFAULT_ZONE if body.timezone is None else body.timezone
     gathered = Gathered()
     ends_on = job.ends_on
     with gathered.check():

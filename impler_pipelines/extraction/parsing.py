@@ -82,6 +82,10 @@ class ElementStream:
                 yield events
             self._sweep(len(chunk), bool(events))
         self._close(parser)
+        # A document of a few bytes (``<r/>``) is parsed at its end only.
+        events = list(parser.read_events())
+        if events:
+            yield events
 
     def _parser(self) -> etree.XMLPullParser:
         return etree.XMLPullParser(

@@ -23,6 +23,8 @@ from dagster import (
 from sqlalchemy import Connection
 
 from impler_pipelines.errors import (
+    FeedRefused,
+    FeedUnavailable,
     PipelineError,
     RunCancelled,
     StoreUnavailable,
@@ -142,6 +144,8 @@ class Attempt:
         if isinstance(error, RunCancelled):
             self._cancel(str(error))
             return True
+        if isinstance(error, FeedRefused | FeedUnavailable) and self.run and error.status:
+            self.note(http_status=error.status)
         if isinstance(error, TransientError) and self._may_retry(error):
             wait = self._wait_seconds(error)
             self._context.log.warning(f"{error} Trying again in {wait:.0f} s.")

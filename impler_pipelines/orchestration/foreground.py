@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from dagster import DagsterInstance, ExecuteInProcessResult
 
-from impler_pipelines.errors import PipelineError
-from impler_pipelines.model import Run
+from impler_pipelines.errors import PipelineError, StateConflict
+from impler_pipelines.model import ImportJobStatus, Run
 from impler_pipelines.orchestration.jobs import build_job
 from impler_pipelines.orchestration.runtime import Runtime
 from impler_pipelines.settings import Settings
@@ -22,11 +22,14 @@ def run_in_foreground(
     """Run the import job once and return its Run, failed or not.
 
     ``report(op, done, unit)`` is called as the ops go on. Where ``make run`` has set up Dagster's
-    instance the run is recorded there, too. Raises ``NotFound`` for an unknown id.
+    instance the run is recorded there, too. Raises ``NotFound`` for an unknown id and
+    ``StateConflict`` for a deleted one.
     """
     runtime = Runtime(settings, report=report)
     with runtime.transaction() as connection:
-        lock_import_job(connection, import_job_id)
+        job = lock_import_job(connection, import_job_id)
+    if job.status is ImportJobStatus.TERMINATED:
+        raise StateConflict("A deleted import job can't run.", status=job.status)
     with _instance(settings) as instance:
         result = build_job(runtime, import_job_id).execute_in_process(
             instance=instance,

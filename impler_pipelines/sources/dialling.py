@@ -26,7 +26,6 @@ from impler_pipelines.sources.addresses import ResolvedAddress, check_address
 from impler_pipelines.sources.deadline import Deadline
 
 CONNECT_SECONDS = 10.0
-READ_SECONDS = 60.0
 
 Dial = Callable[[HTTPConnection], socket.socket]
 

@@ -25,7 +25,7 @@ from impler_pipelines.errors import FeedRefused, FeedUnavailable, LimitExceeded
 from impler_pipelines.model import FeedState, SourceAuth
 from impler_pipelines.sources.content_encoding import ACCEPT_ENCODING, decoded
 from impler_pipelines.sources.deadline import Deadline
-from impler_pipelines.sources.dialling import CONNECT_SECONDS, READ_SECONDS, open_session
+from impler_pipelines.sources.dialling import CONNECT_SECONDS, open_session
 from impler_pipelines.sources.retry_after import parse_retry_after
 from impler_pipelines.sources.translation import translated
 from impler_pipelines.sources.urls import check_auth, check_url, origin, public_url, split_userinfo
@@ -162,7 +162,7 @@ class _Fetch:
             headers=self._headers(),
             stream=True,
             allow_redirects=False,
-            timeout=(min(CONNECT_SECONDS, left), min(READ_SECONDS, left)),
+            timeout=(min(CONNECT_SECONDS, left), left),
         )
 
     def _headers(self) -> dict[str, str]:

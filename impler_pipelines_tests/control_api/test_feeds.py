@@ -77,6 +77,18 @@ class TestInspectFeed:
         assert fields(refused) == ["recordPath"]
         assert "rss > channel > item" in refused["message"]
 
+    def test_a_record_path_beside_the_records(self, app: HostApp, feed_server: FeedServer) -> None:
+        url = feed_server.serve("/feed.xml", FEED)
+        body = {"url": url, "recordPath": "rss > channel > nope"}
+        assert fields(app.refused(422, "POST", INSPECT, body)) == ["recordPath"]
+
+    def test_the_record_path_of_a_feed_that_is_empty_for_now(
+        self, app: HostApp, feed_server: FeedServer
+    ) -> None:
+        empty = '<rss version="2.0"><channel><title>Quiet</title></channel></rss>'
+        body = {"url": feed_server.serve("/feed.xml", empty), "recordPath": "rss > channel > item"}
+        assert app.ok("POST", INSPECT, body)["recordCount"] == 0
+
     def test_compressed(self, app: HostApp, feed_server: FeedServer) -> None:
         url = feed_server.serve("/feed.xml.gz", gzip.compress(ATOM.encode()))
         assert app.ok("POST", INSPECT, {"url": url})["recordPath"] == "feed > entry"

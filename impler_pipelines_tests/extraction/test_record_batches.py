@@ -215,6 +215,12 @@ class TestEnds:
         assert (stream.records, stream.missing_paths) == (0, (f"{RSS_ITEM} > a",))
         assert "no record" in stream.warnings[0]
 
+    @pytest.mark.parametrize("document", [b"<r/>", b"<r></r>", b"<r>\n</r>", b"<r><x/></r>"])
+    def test_an_empty_root_in_any_spelling_is_an_empty_feed(self, document: bytes) -> None:
+        stream = extract_records(document, record_path="r > i", fields=mapped("r > i > id"))
+        assert list(stream) == []
+        assert "no record" in stream.warnings[0]
+
     def test_another_document_is_refused(self) -> None:
         stream = extract_records(
             b"<feed><entry/></feed>", record_path=RSS_ITEM, fields=mapped("+a")

@@ -155,6 +155,12 @@ class TestTerminal:
         assert (seen.last_error, seen.consecutive_failures) == (run.error, 1)
         assert len(world.feeds.requests) == 1
 
+    def test_the_run_keeps_the_status_that_ended_it(self, world: World) -> None:
+        world.feeds.routes["/feed.xml"] = (410, {}, "gone")
+        job = world.add_import_job()
+        world.execute(job)
+        assert world.runs(job)[0].http_status == 410
+
     def test_a_filter_on_a_column_that_is_gone(self, world: World) -> None:
         job = world.add_import_job(filters=(Filter("colour", "equals", "red"),))
         assert not world.execute(job).success

@@ -481,7 +481,15 @@ class TestEnd:
         job = shop.pause(shop.add(ends_on=at("14:00")))
         assert shop.do(import_jobs.complete_ended_import_jobs, now=at("14:01")) == 1
         assert shop.read(job).status is COMPLETED
-        assert shop.change(job, ends_on=None).status is PAUSED
+        assert shop.change(job, ends_on=None).status is RUNNING
+
+    def test_a_paused_one_without_a_schedule_is_not_paused_when_it_gets_one(
+        self, shop: Shop
+    ) -> None:
+        job = shop.pause(shop.add())
+        interval = job.interval
+        assert shop.change(job, interval=None).status is SCHEDULING
+        assert shop.change(job, interval=interval).status is RUNNING
 
     def test_not_before_its_end(self, shop: Shop) -> None:
         shop.add(ends_on=at("12:45"))

@@ -223,6 +223,8 @@ class _Machine(RuleBasedStateMachine):
         self._job = import_jobs.get_import_job(
             self._connection, project_id=self.shop.project_id, job_id=self._job.id
         )
+        if self._job.status in (SCHEDULING, COMPLETED):
+            self._paused = False  # nobody could see it there
 
     def _change(self, **changes: object) -> bool:
         def change(connection: Connection, job_id: str, *, now: dt.datetime) -> object:

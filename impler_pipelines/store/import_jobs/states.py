@@ -25,6 +25,8 @@ from impler_pipelines.store.codec import COLUMNS, MAPPINGS
 from impler_pipelines.store.import_jobs.rows import LIVE, read_row, timing_of_row
 from impler_pipelines.store.tables import import_jobs, templates
 
+# What is paused here is forgotten: nobody could see the pause there, or take it back.
+_BEYOND_PAUSE = (ImportJobStatus.SCHEDULING, ImportJobStatus.COMPLETED)
 _ON_SCHEDULE = (ImportJobStatus.RUNNING, ImportJobStatus.PAUSED)
 
 
@@ -48,6 +50,8 @@ def settle(
     values: dict[str, Any] = {"status": status, "next_run": None}
     if before is ImportJobStatus.MAPPING is not status:
         values["last_error"] = None  # it said which columns were not mapped
+    if status in _BEYOND_PAUSE:
+        values["paused_at"] = None
     if status is ImportJobStatus.RUNNING:
         values["next_run"] = _kept_next_run(row, reschedule=reschedule) or _next_run(row, now)
         if row.activated_at is None:
@@ -100,7 +104,7 @@ def complete_ended_import_jobs(connection: Connection, *, now: dt.datetime) -> i
         connection.execute(
             update(import_jobs)
             .where(import_jobs.c.id.in_(ended))
-            .values(status=ImportJobStatus.COMPLETED, next_run=None, updated_at=now)
+            .values(status=ImportJobStatus.COMPLETED, next_run=None, paused_at=None, updated_at=now)
         )
     return len(ended)
 
