@@ -77,10 +77,10 @@ def results(megabytes: int, runs: int) -> list[Result]:
     for variant, name in named.items():
         other = found.get(variant)
         if other is not None:
-            cpu = (mine.cpu_seconds, "CPU s", other.cpu_seconds)
-            memory = (mine.peak_mb, "MB at most", other.peak_mb)
+            cpu, memory = mine.cpu_seconds, mine.peak_mb
             made += [
-                Result(f"{what}, against {name}", *numbers, command) for numbers in (cpu, memory)
+                Result(f"{what}, against {name}", cpu, "CPU s", other.cpu_seconds, command),
+                Result(f"memory for that, against {name}", memory, "MB", other.peak_mb, command),
             ]
     return made
 

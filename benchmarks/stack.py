@@ -24,6 +24,7 @@ PROMISED_SECONDS = 15.0
 _PATIENCE_SECONDS = 120.0
 _POLL_SECONDS = 0.02
 _CHANGED_BYTES = 5_000_000
+_MOST_TURNS = 3  # a turn takes ten seconds and varies little
 
 
 @contextmanager
@@ -74,10 +75,10 @@ def unchanged(megabytes: int, runs: int) -> list[Result]:  # noqa: ARG001 - a fe
             one.feeds.routes["/cost.xml"] = (200, {"ETag": f'"{version}"'}, large_feed(version))
             changed.append(process_cpu_seconds(command, one.stack.environment))
             same.append(process_cpu_seconds(command, one.stack.environment))
-            if version == runs:
+            if version == min(runs, _MOST_TURNS):
                 break
         statuses = [run["status"] for run in one.stack.runs(job_id)]
-    if statuses != ["UNCHANGED", "SUCCESS"] * runs:
+    if statuses != ["UNCHANGED", "SUCCESS"] * version:
         raise SystemExit(f"the runs ended as {statuses}")
     name = (
         f"a run whose feed answers 304, against one of {_CHANGED_BYTES / 1e6:.0f} MB, all changed"
