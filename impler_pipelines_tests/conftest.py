@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -39,6 +40,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """In the controller: make the session's home, outside pytest's own (its modes change)."""
     if hasattr(config, "workerinput"):
         return
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A script's background job ignores Ctrl-C, Dagster copies that to SIGTERM when a test runs
+        # a job in this process, and a make started afterwards would ignore SIGTERM.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for inherited in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):  # tests run make as a person would
         os.environ.pop(inherited, None)
     home = Path(tempfile.mkdtemp(prefix="impler-tests-"))

@@ -30,7 +30,8 @@ from impler_pipelines.orchestration.runtime import Runtime, utc_now
 from impler_pipelines.orchestration.synchronizing import Synchronizer
 from impler_pipelines.store.sync import Definition
 
-INTERVAL_SECONDS = 5
+# The daemon looks every five seconds and would find an interval of five just short of over.
+INTERVAL_SECONDS = 4
 SWEEP_INTERVAL = dt.timedelta(seconds=60)
 
 
