@@ -24,6 +24,7 @@ Every room raises only these; foreign exceptions are translated at the room's ed
     - DestinationUnavailable      the destination can't be reached or is busy
     - StoreUnavailable            the store can't be reached
     - DagsterUnavailable          Dagster's webserver does not answer
+      . DagsterRefused            it answers, and can't do this one thing as it stands
 """
 
 from __future__ import annotations
@@ -187,3 +188,7 @@ class StoreUnavailable(TransientError):
 
 class DagsterUnavailable(TransientError):
     """Dagster's webserver does not answer, or has not loaded the code location."""
+
+
+class DagsterRefused(DagsterUnavailable):
+    """Dagster answers, and can't do this one thing as it stands; others may work."""

@@ -51,7 +51,7 @@ class Attempt:
     def __init__(self, context: OpExecutionContext) -> None:
         self._context = context
         self.runtime: Runtime = context.resources.runtime
-        self.run: Run | None = None
+        self._run: Run | None = None
         self._heartbeat: _Heartbeat | None = None
 
     @cached_property
@@ -63,10 +63,15 @@ class Attempt:
         return found
 
     @property
+    def run(self) -> Run:
+        """The Run, known once ``begin`` has returned."""
+        if self._run is None:
+            raise PipelineError("The run has not begun.")
+        return self._run
+
+    @property
     def run_id(self) -> str:
         """The Run's id, known once ``begin`` has returned."""
-        if self.run is None:
-            raise PipelineError("The run has not begun.")
         return self.run.id
 
     def begin(self) -> ImportPlan:
@@ -74,7 +79,7 @@ class Attempt:
         dagster_run = self._context.run
         known_run_id = dagster_run.tags.get(RUN_ID_TAG)
         with self.runtime.transaction() as connection:
-            self.run = runs.begin_attempt(
+            self._run = runs.begin_attempt(
                 connection,
                 job_id=self.import_job_id,
                 run_id=known_run_id,
@@ -82,7 +87,7 @@ class Attempt:
                 reexecution=dagster_run.parent_run_id is not None,
                 now=utc_now(),
             )
-        self._heartbeat = _Heartbeat(self.runtime, self.run.id)
+        self._heartbeat = _Heartbeat(self.runtime, self.run.id, dagster_run.run_id)
         with self.runtime.transaction() as connection:
             plan = plans.load_plan(connection, self.runtime.secrets, self.import_job_id)
         if known_run_id is None:
@@ -98,14 +103,22 @@ class Attempt:
             return FeedState()
         return known
 
+    @property
+    def dagster_run_id(self) -> str:
+        """The Dagster run that this attempt is."""
+        return self._context.run_id
+
     def path(self, name: str) -> str:
-        """Where an artifact of this Run lies."""
-        return f"{self.run_id}/{name}"
+        """Where an artifact of this attempt lies, below the Run's directory.
+
+        Apart from other attempts': the process of one that counts as dead may only be slow.
+        """
+        return f"{self.run_id}/{self.dagster_run_id}/{name}"
 
     def note(self, **values: Any) -> None:
         """Record what an op has found out in the Run's row."""
         with self.runtime.transaction() as connection:
-            runs.note_progress(connection, self.run_id, values)
+            runs.note_progress(connection, self.run_id, values, dagster_run_id=self.dagster_run_id)
 
     def end_unchanged(self, feed_state: FeedState) -> None:
         """End the Run as UNCHANGED and drop its artifacts."""
@@ -114,6 +127,7 @@ class Attempt:
                 connection,
                 job_id=self.import_job_id,
                 run_id=self.run_id,
+                dagster_run_id=self.dagster_run_id,
                 feed_state=feed_state,
                 now=utc_now(),
             )
@@ -144,7 +158,7 @@ class Attempt:
         if isinstance(error, RunCancelled):
             self._cancel(str(error))
             return True
-        if isinstance(error, FeedRefused | FeedUnavailable) and self.run and error.status:
+        if isinstance(error, FeedRefused | FeedUnavailable) and self._run and error.status:
             self.note(http_status=error.status)
         if isinstance(error, TransientError) and self._may_retry(error):
             wait = self._wait_seconds(error)
@@ -201,8 +215,8 @@ def _run_of(connection: Connection, dagster_run: DagsterRun) -> Run | None:
 class _Heartbeat:
     """Tells the store, from a thread, that the run's process is alive, until it is stopped."""
 
-    def __init__(self, runtime: Runtime, run_id: str) -> None:
-        self._runtime, self._run_id = runtime, run_id
+    def __init__(self, runtime: Runtime, run_id: str, dagster_run_id: str) -> None:
+        self._runtime, self._run_id, self._dagster_run_id = runtime, run_id, dagster_run_id
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         self._thread.start()
@@ -216,7 +230,12 @@ class _Heartbeat:
         while not self._stopped.wait(runs.HEARTBEAT_SECONDS):
             try:
                 with self._runtime.transaction() as connection:
-                    runs.beat(connection, self._run_id, now=utc_now())
+                    runs.beat(
+                        connection,
+                        self._run_id,
+                        dagster_run_id=self._dagster_run_id,
+                        now=utc_now(),
+                    )
             except StoreUnavailable:
                 continue  # the op itself will meet the store's absence, and says so
 

@@ -5,16 +5,18 @@ Dagster's own Python client has no call for schedules, so raw documents are sent
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import requests
 
-from impler_pipelines.errors import DagsterUnavailable
+from impler_pipelines.errors import DagsterRefused, DagsterUnavailable
 from impler_pipelines.orchestration.names import LOCATION, REPOSITORY, RUN_ID_TAG
 
 _SELECTOR = {"repositoryLocationName": LOCATION, "repositoryName": REPOSITORY}
+_RUNS_A_QUERY = 500
 _ENDED = {"SUCCESS": "SUCCESS", "FAILURE": "FAILED", "CANCELED": "CANCELLED"}
 
 _REPOSITORY = """query ($selector: RepositorySelector!) {
@@ -60,7 +62,9 @@ _SCHEDULES = """query ($selector: RepositorySelector!) {
 }"""
 _RUNS = """query ($filter: RunsFilter!, $limit: Int) {
   runsOrError(filter: $filter, limit: $limit) {
-    __typename ... on Runs { results { runId status } } ... on PythonError { message }
+    __typename
+    ... on Runs { results { runId status jobName rootRunId startTime } }
+    ... on PythonError { message }
   }
 }"""
 _TERMINATE = """mutation ($id: String!) {
@@ -72,14 +76,23 @@ _TERMINATE = """mutation ($id: String!) {
 
 @dataclass(frozen=True)
 class DagsterRun:
-    """A Dagster run; ``ended`` is SUCCESS, FAILED or CANCELLED, None while it is not over."""
+    """A Dagster run; ``ended`` is SUCCESS, FAILED or CANCELLED, None while it is not over.
+
+    ``root_id`` is the first run of those that were executed again; ``started_at`` is in UTC.
+    """
 
     id: str
     ended: str | None
+    job_name: str
+    root_id: str
+    started_at: dt.datetime | None
 
 
 class DagsterGateway:
-    """Calls on one webserver. Every method raises ``DagsterUnavailable`` when it can't answer."""
+    """Calls on one webserver. Every method raises ``DagsterUnavailable`` when it can't answer.
+
+    Those that launch a run or switch a schedule raise ``DagsterRefused`` when it won't.
+    """
 
     def __init__(self, url: str, *, timeout_seconds: float = 60) -> None:
         self._url = f"{url.rstrip('/')}/graphql"
@@ -99,15 +112,20 @@ class DagsterGateway:
         if loaded["__typename"] not in ("RepositoryLocation", "WorkspaceLocationEntry"):
             raise DagsterUnavailable(f"The code location was not reloaded: {_reason(loaded)}")
 
-    def launch_run(self, job_name: str, tags: Mapping[str, str]) -> str:
-        """Launch a run of the Dagster job; returns its Dagster run id."""
+    def launch_run(
+        self, job_name: str, tags: Mapping[str, str], *, again: DagsterRun | None = None
+    ) -> str:
+        """Launch a run of the Dagster job, ``again`` after one; returns its Dagster run id."""
+        metadata: dict[str, object] = {"tags": [{"key": k, "value": v} for k, v in tags.items()]}
+        if again is not None:  # the UI groups them, and the run knows that it is not the first
+            metadata |= {"parentRunId": again.id, "rootRunId": again.root_id}
         params = {
             "selector": {**_SELECTOR, "jobName": job_name},
-            "executionMetadata": {"tags": [{"key": k, "value": v} for k, v in tags.items()]},
+            "executionMetadata": metadata,
         }
         answer = self._ask(_LAUNCH, params=params)["launchRun"]
         if answer["__typename"] != "LaunchRunSuccess":
-            raise DagsterUnavailable(f"{job_name} was not launched: {_reason(answer)}")
+            raise DagsterRefused(f"{job_name} was not launched: {_reason(answer)}")
         return str(answer["run"]["runId"])
 
     def start_schedule(self, schedule_name: str) -> None:
@@ -136,31 +154,37 @@ class DagsterGateway:
 
     def get_runs(self, dagster_run_ids: Sequence[str]) -> dict[str, DagsterRun]:
         """Those of the Dagster runs that exist, by id."""
-        if not dagster_run_ids:
-            return {}
-        return {run.id: run for run in self._runs({"runIds": list(dagster_run_ids)})}
+        return {
+            run.id: run
+            for at in range(0, len(dagster_run_ids), _RUNS_A_QUERY)
+            for run in self._runs({"runIds": list(dagster_run_ids[at : at + _RUNS_A_QUERY])})
+        }
+
+    def executing_runs(self) -> list[DagsterRun]:
+        """The Dagster runs that a process should be at work on, newest first."""
+        return self._runs({"statuses": ["STARTED", "CANCELING"]})
 
     def cancel_run(self, dagster_run_id: str) -> None:
         """Mark a Dagster run as cancelled at once and ask its process to stop."""
         self._ask(_TERMINATE, id=dagster_run_id)
 
     def _runs(self, run_filter: Mapping[str, object]) -> list[DagsterRun]:
-        answer = self._ask(_RUNS, filter=run_filter, limit=500)["runsOrError"]
+        answer = self._ask(_RUNS, filter=run_filter, limit=_RUNS_A_QUERY)["runsOrError"]
         if answer["__typename"] != "Runs":
             raise DagsterUnavailable(f"Runs can't be listed: {_reason(answer)}")
-        return [DagsterRun(r["runId"], _ENDED.get(r["status"])) for r in answer["results"]]
+        return [_dagster_run(result) for result in answer["results"]]
 
     def _schedule_state(self, schedule_name: str) -> Mapping[str, str]:
         selector = {**_SELECTOR, "scheduleName": schedule_name}
         answer = self._ask(_SCHEDULE, selector=selector)["scheduleOrError"]
         if answer["__typename"] != "Schedule":
-            raise DagsterUnavailable(f"{schedule_name} is not loaded in Dagster.")
+            raise DagsterRefused(f"{schedule_name} is not loaded in Dagster.")
         state: Mapping[str, str] = answer["scheduleState"]
         return state
 
     def _switched(self, answer: Mapping[str, Any]) -> None:
         if answer["__typename"] != "ScheduleStateResult":
-            raise DagsterUnavailable(f"A schedule was not switched: {_reason(answer)}")
+            raise DagsterRefused(f"A schedule was not switched: {_reason(answer)}")
 
     def _ask(self, document: str, **variables: Any) -> dict[str, Any]:
         try:
@@ -177,6 +201,17 @@ class DagsterGateway:
             raise DagsterUnavailable(f"Dagster's webserver refused a request: {reason!r:.500}")
         data: dict[str, Any] = body["data"]
         return data
+
+
+def _dagster_run(result: Mapping[str, Any]) -> DagsterRun:
+    started = result["startTime"]
+    return DagsterRun(
+        id=result["runId"],
+        ended=_ENDED.get(result["status"]),
+        job_name=result["jobName"],
+        root_id=result["rootRunId"] or result["runId"],
+        started_at=dt.datetime.fromtimestamp(started, dt.UTC) if started else None,
+    )
 
 
 def _reason(answer: Mapping[str, Any]) -> str:

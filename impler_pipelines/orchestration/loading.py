@@ -14,7 +14,7 @@ from impler_pipelines.destinations.sql import (
     open_destination,
     table_exists,
 )
-from impler_pipelines.model import FeedState, ImportPlan, LoadCounts, SqlDestination
+from impler_pipelines.model import FeedState, ImportPlan, LoadCounts, Run, SqlDestination
 from impler_pipelines.orchestration.references import MappedRows
 from impler_pipelines.orchestration.runtime import Runtime, utc_now
 from impler_pipelines.orchestration.tabular import read_batches, read_rejects
@@ -22,7 +22,7 @@ from impler_pipelines.store import runs
 
 
 def load_all(
-    runtime: Runtime, plan: ImportPlan, run_id: str, mapped: MappedRows
+    runtime: Runtime, plan: ImportPlan, run: Run, mapped: MappedRows
 ) -> dict[str, LoadCounts]:
     """Load the rows into each destination; destination id → counts. Ends the Run as SUCCESS.
 
@@ -45,15 +45,15 @@ def load_all(
         ) -> None:
             counts[destination_id] = loaded
             if seals:
-                _record(runtime, connection, plan, run_id, mapped, counts)
+                _record(runtime, connection, plan, run, mapped, counts)
             else:
                 with runtime.transaction() as store:
-                    runs.refuse_if_unwanted(store, job_id=plan.import_job_id, run_id=run_id)
+                    runs.refuse_if_unwanted(store, **_attempt(run))
 
-        _load_one(runtime, plan, run_id, mapped, destination, finish)
+        _load_one(runtime, plan, run.id, mapped, destination, finish)
     if not ordered or not _in_store(runtime, ordered[-1]):
         with runtime.transaction() as store:
-            _record(runtime, store, plan, run_id, mapped, counts)
+            _record(runtime, store, plan, run, mapped, counts)
     return counts
 
 
@@ -96,16 +96,15 @@ def _record(
     runtime: Runtime,
     connection: Connection,
     plan: ImportPlan,
-    run_id: str,
+    run: Run,
     mapped: MappedRows,
     counts: dict[str, LoadCounts],
 ) -> None:
     feed = mapped.feed
-    runs.replace_rejects(connection, run_id, read_rejects(runtime.artifacts, mapped.rejects_path))
+    runs.replace_rejects(connection, run.id, read_rejects(runtime.artifacts, mapped.rejects_path))
     runs.record_load(
         connection,
-        job_id=plan.import_job_id,
-        run_id=run_id,
+        **_attempt(run),
         counts=_total(plan, counts),
         totals={
             "records": mapped.records,
@@ -122,6 +121,15 @@ def _record(
         ),
         now=utc_now(),
     )
+
+
+def _attempt(run: Run) -> dict[str, str]:
+    """Which attempt this is, as the store checks it."""
+    return {
+        "job_id": run.import_job_id,
+        "run_id": run.id,
+        "dagster_run_id": run.dagster_run_id or "",
+    }
 
 
 def _total(plan: ImportPlan, counts: dict[str, LoadCounts]) -> LoadCounts:

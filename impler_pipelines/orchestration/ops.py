@@ -144,7 +144,7 @@ def load_rows(context: OpExecutionContext, mapped: MappedRows) -> Iterator[Asset
 
     with Attempt(context) as attempt:
         plan = attempt.begin()
-        loaded = load_all(attempt.runtime, plan, attempt.run_id, mapped)
+        loaded = load_all(attempt.runtime, plan, attempt.run, mapped)
         for destination in plan.destinations:
             counts = loaded[destination.id]
             yield AssetMaterialization(

@@ -72,6 +72,7 @@ def _synchronize(
     sweep_due = cursor is None or sync.now >= dt.datetime.fromisoformat(cursor) + SWEEP_INTERVAL
     if sweep_due:
         sync.adopt_toggles()
+        sync.end_abandoned_runs()
         sync.sweep_artifacts()
     sync.switch_schedules()
     return sync.now.isoformat() if sweep_due else cursor

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
+from impler_pipelines.errors import DagsterRefused
+from impler_pipelines.orchestration.dagster_gateway import DagsterRun
 from impler_pipelines.orchestration.names import (
+    import_job_id_of_job,
     import_job_id_of_schedule,
     job_name,
     run_tags,
@@ -18,6 +22,8 @@ from impler_pipelines.store.sync import Definition, Launch, Silent
 
 # Ticks come within seconds of a due time; one that is this late was lost with its daemon.
 _LOST_TICK = dt.timedelta(seconds=90)
+# A Run whose process is lost is launched again, but one that takes its host down is not for ever.
+MAX_LAUNCHES = 3
 
 
 class Synchronizer:
@@ -40,17 +46,16 @@ class Synchronizer:
         self.done.append(f"Reloaded: {added} added, {gone} removed, {changed} changed")
 
     def settle_silent_runs(self) -> None:
-        """Fail Runs whose process is gone, cancel those that were cancelled in Dagster."""
+        """Queue Runs again whose process is gone, cancel those that were cancelled in Dagster."""
         with self._runtime.transaction() as connection:
             silent = sync.silent_runs(connection, now=self.now)
         if not silent:
             return
-        known = self._runtime.gateway.get_runs(
-            [s.dagster_run_id for s in silent if s.dagster_run_id]
-        )
+        known = self._runtime.gateway.get_runs([run.dagster_run_id for run in silent])
         for run in silent:
-            dagster_run = known.get(run.dagster_run_id or "")
-            self._settle(run, dagster_run.ended if dagster_run else "FAILED")
+            dagster_run = known.get(run.dagster_run_id)
+            if dagster_run is None or dagster_run.ended or run.dead:
+                self._settle(run, dagster_run)
 
     def settle_time(self) -> None:
         """Claim due times whose tick was lost, complete import jobs past their end."""
@@ -62,16 +67,19 @@ class Synchronizer:
                 claim = claim_due_run(connection, job_id, now=self.now)
             if claim.run and claim.job:
                 job = claim.job
-                self._launch(
-                    Launch(claim.run.id, job.id, job.template_id, job.external_user_id, job.url)
+                launch = Launch(
+                    claim.run.id, job.id, job.template_id, job.external_user_id, job.url
                 )
+                with self._refusals_noted():
+                    self._launch(launch)
 
     def launch_runs(self) -> None:
         """Launch Runs that were asked for and have no Dagster run yet."""
         with self._runtime.transaction() as connection:
             wanted = sync.runs_to_launch(connection, now=self.now)
         for launch in wanted:
-            self._launch(launch)
+            with self._refusals_noted():
+                self._launch(launch)
 
     def adopt_toggles(self) -> None:
         """Let schedules that were switched in Dagster pause and resume their import jobs."""
@@ -89,23 +97,61 @@ class Synchronizer:
         with self._runtime.transaction() as connection:
             wanted = sync.schedules_to_switch(connection)
         for job_id, running in wanted.items():
-            if running:
-                self._runtime.gateway.start_schedule(schedule_name(job_id))
-            else:
-                self._runtime.gateway.stop_schedule(schedule_name(job_id))
-            with self._runtime.transaction() as connection:
-                sync.note_switched(connection, job_id, running=running)
-            self.done.append(f"{'Started' if running else 'Stopped'} the schedule of {job_id}")
+            with self._refusals_noted():
+                self._switch(job_id, running=running)
+
+    def end_abandoned_runs(self) -> None:
+        """Cancel Dagster runs that count as executing while no process is at work on them.
+
+        The default launcher has no health check: where the code server died with the run's process
+        nothing else ends such a run, and while it lasts its import job can't be run again.
+        """
+        begun_before = self.now - dt.timedelta(seconds=runs.DEAD_AFTER_SECONDS)
+        executing = [
+            run
+            for run in self._runtime.gateway.executing_runs()
+            if import_job_id_of_job(run.job_name) is not None
+            and run.started_at is not None
+            and run.started_at < begun_before
+        ]
+        if not executing:
+            return
+        with self._runtime.transaction() as connection:
+            beating = sync.beating_dagster_runs(connection, now=self.now)
+        for run in executing:
+            if run.id not in beating:
+                self._runtime.gateway.cancel_run(run.id)
+                self.done.append(f"Ended Dagster run {run.id}, which no process works on")
 
     def sweep_artifacts(self) -> None:
         """Delete what failed runs left behind, once it is old enough."""
         keep = dt.timedelta(hours=self._runtime.settings.keep_failed_artifacts_hours)
         self._runtime.artifacts.sweep(before=self.now - keep)
 
+    @contextmanager
+    def _refusals_noted(self) -> Iterator[None]:
+        """What Dagster refuses for one import job waits for the next tick; others' turn comes."""
+        try:
+            yield
+        except DagsterRefused as error:
+            self.done.append(str(error))
+
+    def _switch(self, job_id: str, *, running: bool) -> None:
+        if running:
+            self._runtime.gateway.start_schedule(schedule_name(job_id))
+        else:
+            self._runtime.gateway.stop_schedule(schedule_name(job_id))
+        with self._runtime.transaction() as connection:
+            sync.note_switched(connection, job_id, running=running)
+        self.done.append(f"{'Started' if running else 'Stopped'} the schedule of {job_id}")
+
     def _launch(self, launch: Launch) -> None:
-        existing = self._runtime.gateway.find_runs(launch.run_id)
-        if existing:
-            dagster_run_id = existing[0].id
+        """Launch a Run, unless a Dagster run of it is under way; again after one that was lost."""
+        gateway = self._runtime.gateway
+        former = gateway.find_runs(launch.run_id)
+        under_way = [run.id for run in former if not run.ended]
+        if under_way:
+            dagster_run_id = under_way[0]
         else:
             tags = run_tags(
                 run_id=launch.run_id,
@@ -114,18 +160,21 @@ class Synchronizer:
                 template_id=launch.template_id,
                 url=launch.url,
             )
-            dagster_run_id = self._runtime.gateway.launch_run(job_name(launch.job_id), tags)
+            again = former[0] if former else None
+            dagster_run_id = gateway.launch_run(job_name(launch.job_id), tags, again=again)
             self.done.append(f"Launched run {launch.run_id} of {launch.job_id}")
         with self._runtime.transaction() as connection:
             sync.note_launched(connection, launch.run_id, dagster_run_id)
 
-    def _settle(self, run: Silent, ended: str | None) -> None:
-        dead_since = self.now - dt.timedelta(seconds=runs.DEAD_AFTER_SECONDS)
-        dead = run.heartbeat_at is not None and run.heartbeat_at < dead_since
-        if ended is None and not dead:
-            return
+    def _settle(self, run: Silent, dagster_run: DagsterRun | None) -> None:
+        """Settle a Run whose Dagster run is over or gone, or whose process is dead."""
+        gateway = self._runtime.gateway
+        if dagster_run and not dagster_run.ended:
+            gateway.cancel_run(run.dagster_run_id)  # or it would be in the next launch's way
+        cancelled = dagster_run is not None and dagster_run.ended == "CANCELLED"
+        lost = not cancelled and len(gateway.find_runs(run.run_id)) >= MAX_LAUNCHES
         with self._runtime.transaction() as connection:
-            if ended == "CANCELLED":
+            if cancelled:
                 runs.cancel_run(
                     connection,
                     run.run_id,
@@ -133,14 +182,16 @@ class Synchronizer:
                     now=self.now,
                     dagster_run_id=run.dagster_run_id,
                 )
-            else:
+            elif lost:
                 runs.fail_run(
                     connection,
                     run.run_id,
-                    error="The run's process ended unexpectedly; the next run starts anew.",
+                    error=f"The run's process ended unexpectedly {MAX_LAUNCHES} times in a row;"
+                    " the next run starts anew.",
                     now=self.now,
                     dagster_run_id=run.dagster_run_id,
                 )
-        if ended is None and run.dagster_run_id:
-            self._runtime.gateway.cancel_run(run.dagster_run_id)
-        self.done.append(f"Settled run {run.run_id}, which had ended in silence")
+            else:
+                runs.give_back(connection, run.run_id, dagster_run_id=run.dagster_run_id)
+        what = "Cancelled" if cancelled else "Gave up" if lost else "Queued again"
+        self.done.append(f"{what} run {run.run_id}, whose process had ended in silence")

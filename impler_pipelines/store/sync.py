@@ -13,12 +13,14 @@ from impler_pipelines.model import ImportJobStatus, RunStatus, Trigger
 from impler_pipelines.scheduling import Timing
 from impler_pipelines.store.import_jobs import LIVE, pause_import_job, resume_import_job
 from impler_pipelines.store.import_jobs.rows import timing_of_row
+from impler_pipelines.store.runs import DEAD_AFTER_SECONDS, HEARTBEAT_SECONDS
 from impler_pipelines.store.tables import import_jobs, runs, templates
 
 # A scheduled run is launched by its tick; if the daemon died in between, the sensor does it.
 _TICK_GRACE = dt.timedelta(seconds=60)
 # A run this long without a sign of life is compared with what Dagster knows of it.
-_SILENCE = dt.timedelta(seconds=40)
+_SILENCE = dt.timedelta(seconds=HEARTBEAT_SECONDS + 5)
+_DEATH = dt.timedelta(seconds=DEAD_AFTER_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,11 @@ class Launch:
 
 @dataclass(frozen=True)
 class Silent:
-    """An active Run not heard of for a while. ``dagster_run_id`` None: not known to be launched."""
+    """An active Run not heard of for a while; ``dead`` when too long for a living process."""
 
     run_id: str
-    dagster_run_id: str | None
-    heartbeat_at: dt.datetime | None
+    dagster_run_id: str
+    dead: bool
 
 
 def live_definitions(connection: Connection) -> dict[str, Definition]:
@@ -127,16 +129,21 @@ def silent_runs(connection: Connection, *, now: dt.datetime) -> list[Silent]:
     """Launched Runs that are active in the store but gave no sign of life for a while."""
     quiet = or_(
         and_(runs.c.status == RunStatus.RUNNING, runs.c.heartbeat_at < now - _SILENCE),
-        and_(
-            runs.c.status == RunStatus.QUEUED,
-            runs.c.dagster_run_id.is_not(None),
-            runs.c.created_at < now - _SILENCE,
-        ),
+        and_(runs.c.status == RunStatus.QUEUED, runs.c.created_at < now - _SILENCE),
     )
-    query = select(runs.c.id, runs.c.dagster_run_id, runs.c.heartbeat_at).where(quiet)
-    return [
-        Silent(row.id, row.dagster_run_id, row.heartbeat_at) for row in connection.execute(query)
-    ]
+    dead = func.coalesce(runs.c.heartbeat_at < now - _DEATH, False)
+    query = select(runs.c.id, runs.c.dagster_run_id, dead.label("dead")).where(
+        quiet, runs.c.dagster_run_id.is_not(None)
+    )
+    return [Silent(row.id, row.dagster_run_id, row.dead) for row in connection.execute(query)]
+
+
+def beating_dagster_runs(connection: Connection, *, now: dt.datetime) -> set[str]:
+    """The ids of the Dagster runs whose process gave a sign of life lately."""
+    query = select(runs.c.dagster_run_id).where(
+        runs.c.status == RunStatus.RUNNING, runs.c.heartbeat_at >= now - _DEATH
+    )
+    return {run_id for run_id in connection.scalars(query) if run_id}
 
 
 def schedules_to_switch(connection: Connection) -> dict[str, bool]:

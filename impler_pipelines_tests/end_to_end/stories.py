@@ -101,7 +101,7 @@ def a_killed_run_does_not_stay_running(shop: Shop) -> None:
     finally:
         hanging.let_go.set()
 
-    # Dagster runs a crashed process again, as the second attempt at the same Run.
+    # The sensor launches it again, as the second attempt at the same Run.
     path = f"/v1/import-jobs/{job_id}/runs/{run_id}"
     until(lambda: stack.call("GET", path)["status"] == "SUCCESS", "its end", TICK_LIMIT_SECONDS)
     assert stack.call("GET", path)["attempts"] == 2

@@ -14,7 +14,7 @@ from impler_pipelines.model import ImportJob, ImportJobStatus, RunStatus
 from impler_pipelines.orchestration.names import RUN_ID_TAG, job_name, schedule_name
 from impler_pipelines.orchestration.runtime import utc_now
 from impler_pipelines.orchestration.sync_sensor import build_sync_sensor
-from impler_pipelines.orchestration.synchronizing import Synchronizer
+from impler_pipelines.orchestration.synchronizing import MAX_LAUNCHES, Synchronizer
 from impler_pipelines.store import import_jobs, runs
 from impler_pipelines.store.sync import Definition, live_definitions
 from impler_pipelines.store.tables import import_jobs as import_jobs_table
@@ -123,6 +123,16 @@ class TestLaunch:
         sync.tick()
         assert len(sync.dagster.launched) == 1
 
+    def test_one_that_dagster_refuses_does_not_hold_up_the_next(self, sync: Sync) -> None:
+        refused, job = sync.world.add_import_job(), sync.world.add_import_job()
+        sync.load()
+        sync.dagster.refused = {job_name(refused.id)}
+        assert "PipelineNotFound" in sync.tick()
+        assert [name for name, _ in sync.dagster.launched] == [job_name(job.id)]
+        sync.dagster.refused = set()
+        sync.tick()
+        assert [name for name, _ in sync.dagster.launched][1:] == [job_name(refused.id)]
+
     def test_a_lost_tick_is_claimed_and_launched(self, sync: Sync) -> None:
         job = sync.world.add_import_job(run_now=False)
         sync.load()
@@ -172,37 +182,114 @@ class TestToggles:
         assert sync.dagster.schedules == {schedule_name(job.id): True}
 
 
-class TestSilentRuns:
-    @pytest.mark.parametrize(
-        ("ended", "minutes", "status"),
-        [
-            pytest.param("FAILED", 1, RunStatus.FAILED, id="dagster-knows-it-failed"),
-            pytest.param("CANCELLED", 1, RunStatus.CANCELLED, id="cancelled-in-dagster"),
-            pytest.param(None, 1, RunStatus.RUNNING, id="quiet-but-perhaps-alive"),
-            pytest.param(None, 3, RunStatus.FAILED, id="dead-though-dagster-thinks-it-runs"),
-        ],
-    )
-    def test_settled(self, sync: Sync, ended: str | None, minutes: int, status: RunStatus) -> None:
-        job = sync.world.add_import_job()
-        sync.load()
-        sync.tick()
-        run = sync.world.runs(job)[0]
+class TestLostRuns:
+    """Runs whose process is gone without a word."""
+
+    def _begin(self, sync: Sync, job: ImportJob, dagster_run_id: str, *, minutes: float) -> None:
+        """Let a Dagster run begin the import job's first Run, with its last sign of life then."""
         begun = utc_now() - dt.timedelta(minutes=minutes)
+        sync.dagster.started[dagster_run_id] = begun
         with sync.world.runtime.transaction() as connection:
             runs.begin_attempt(
                 connection,
                 job_id=job.id,
-                run_id=run.id,
-                dagster_run_id="dagster-1",
-                reexecution=False,
+                run_id=sync.world.runs(job)[-1].id,
+                dagster_run_id=dagster_run_id,
+                reexecution=dagster_run_id in sync.dagster.parents,
                 now=begun,
             )
+
+    def _launched(self, sync: Sync) -> ImportJob:
+        job = sync.world.add_import_job()
+        sync.load()
+        sync.tick()
+        return job
+
+    @pytest.mark.parametrize(
+        ("ended", "minutes", "status", "launches"),
+        [
+            pytest.param("FAILED", 1, RunStatus.QUEUED, 2, id="dagster-knows-it-failed"),
+            pytest.param("CANCELLED", 1, RunStatus.CANCELLED, 1, id="cancelled-in-dagster"),
+            pytest.param(None, 1, RunStatus.RUNNING, 1, id="quiet-but-perhaps-alive"),
+            pytest.param(None, 3, RunStatus.QUEUED, 2, id="dead-though-dagster-thinks-it-runs"),
+        ],
+    )
+    def test_settled(
+        self, sync: Sync, ended: str | None, minutes: int, status: RunStatus, launches: int
+    ) -> None:
+        job = self._launched(sync)
+        self._begin(sync, job, "dagster-1", minutes=minutes)
         if ended:
             sync.dagster.ended["dagster-1"] = ended
         sync.tick()
         assert sync.world.runs(job)[0].status is status
-        dead = ended is None and status is RunStatus.FAILED
+        assert len(sync.dagster.launched) == launches
+        dead = ended is None and launches == 2
         assert sync.dagster.cancelled == (["dagster-1"] if dead else [])
+
+    def test_the_same_run_is_launched_again_after_the_lost_one(self, sync: Sync) -> None:
+        job = self._launched(sync)
+        self._begin(sync, job, "dagster-1", minutes=3)
+        sync.tick()
+        (run,) = sync.world.runs(job)
+        assert (run.attempts, run.dagster_run_id) == (1, "dagster-2")
+        assert [tags[RUN_ID_TAG] for _, tags in sync.dagster.launched] == [run.id, run.id]
+        assert sync.dagster.parents == {"dagster-2": "dagster-1"}
+        sync.tick()
+        assert len(sync.dagster.launched) == 2
+
+    def test_one_that_never_began_is_launched_again(self, sync: Sync) -> None:
+        job = self._launched(sync)
+        with sync.world.runtime.transaction() as connection:
+            early = utc_now() - dt.timedelta(minutes=4)
+            connection.execute(update(runs_table).values(created_at=early))
+        sync.dagster.ended["dagster-1"] = "FAILED"  # it did not start in time
+        sync.tick()
+        assert sync.world.runs(job)[0].dagster_run_id == "dagster-2"
+
+    def test_not_for_ever(self, sync: Sync) -> None:
+        job = self._launched(sync)
+        for attempt in range(1, MAX_LAUNCHES + 1):
+            self._begin(sync, job, f"dagster-{attempt}", minutes=3)
+            sync.dagster.ended[f"dagster-{attempt}"] = "FAILED"
+            sync.tick()
+        (run,) = sync.world.runs(job)
+        assert (run.status, run.attempts) == (RunStatus.FAILED, MAX_LAUNCHES)
+        assert len(sync.dagster.launched) == MAX_LAUNCHES
+        seen = sync.world.read(job)
+        assert (seen.consecutive_failures, seen.last_error) == (1, run.error)
+        assert "3 times" in str(run.error)
+
+    def test_of_an_import_job_that_was_deleted_nothing_is_launched(self, sync: Sync) -> None:
+        job = self._launched(sync)
+        self._begin(sync, job, "dagster-1", minutes=3)
+        sync.change(import_jobs.terminate_import_job, job)
+        sync.tick()
+        assert len(sync.dagster.launched) == 1
+
+    def test_what_counts_as_executing_with_no_process_is_ended(self, sync: Sync) -> None:
+        """The Run was loaded, then its process and the code server died before Dagster knew."""
+        job = self._launched(sync)
+        self._begin(sync, job, "dagster-1", minutes=3)
+        with sync.world.runtime.transaction() as connection:
+            connection.execute(update(runs_table).values(status=RunStatus.SUCCESS))
+        sync.tick(sweep=True)
+        assert sync.dagster.cancelled == ["dagster-1"]
+        assert sync.world.runs(job)[0].status is RunStatus.SUCCESS
+
+    @pytest.mark.parametrize("minutes", [pytest.param(1, id="young"), pytest.param(9, id="beats")])
+    def test_what_is_alive_is_not_ended(self, sync: Sync, minutes: int) -> None:
+        job = self._launched(sync)
+        self._begin(sync, job, "dagster-1", minutes=minutes)
+        with sync.world.runtime.transaction() as connection:
+            runs.beat(
+                connection,
+                sync.world.runs(job)[0].id,
+                dagster_run_id="dagster-1",
+                now=utc_now() - dt.timedelta(seconds=30),
+            )
+        sync.tick(sweep=True)
+        assert sync.dagster.cancelled == []
 
 
 class TestEnd:

@@ -196,6 +196,7 @@ def load(job: ImportJob, run: Run, *, now: dt.datetime = NOW) -> dict[str, Any]:
     return {
         "job_id": job.id,
         "run_id": run.id,
+        "dagster_run_id": run.dagster_run_id or "dagster-1",
         "counts": LoadCounts(inserted=3, updated=1),
         "totals": {"records": 5, "filtered": 0, "valid": 4, "invalid": 1},
         "feed_state": FeedState(etag='"1"', fingerprint="f"),

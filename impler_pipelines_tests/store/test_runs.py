@@ -16,7 +16,7 @@ from impler_pipelines.model import (
     RunStatus,
     Trigger,
 )
-from impler_pipelines.store import import_jobs, plans, runs
+from impler_pipelines.store import import_jobs, plans, runs, sync
 from impler_pipelines.store.due import claim_due_run
 from impler_pipelines_tests.store.shop import (
     COLUMNS,
@@ -153,7 +153,7 @@ class TestBegin:
 
     def test_a_heartbeat_keeps_others_waiting(self, shop: Shop, job: ImportJob, first: Run) -> None:
         shop.begin(job, first)
-        shop.do(runs.beat, first.id, now=NOW + HOUR)
+        shop.do(runs.beat, first.id, dagster_run_id="dagster-1", now=NOW + HOUR)
         with pytest.raises(StateConflict, match="still running"):
             shop.begin(job, by="dagster-2", now=NOW + HOUR + MINUTE)
 
@@ -234,7 +234,7 @@ class TestProgress:
     def test_is_kept(self, shop: Shop, job: ImportJob, first: Run) -> None:
         shop.begin(job, first)
         found = {"http_status": 200, "bytes": 5_000_000_000, "records": 3, "warnings": ["a\0b"]}
-        shop.do(runs.note_progress, first.id, found)
+        shop.do(runs.note_progress, first.id, found, dagster_run_id="dagster-1")
         (run,) = shop.history(job)
         assert (run.http_status, run.bytes, run.records) == (200, 5_000_000_000, 3)
         assert run.warnings == ("a\ufffdb",)
@@ -243,7 +243,67 @@ class TestProgress:
         shop.begin(job, first)
         shop.delete(job)
         ended = shop.history(job)
-        shop.do(runs.note_progress, first.id, {"records": 3})
+        shop.do(runs.note_progress, first.id, {"records": 3}, dagster_run_id="dagster-1")
+        assert shop.history(job) == ended
+
+
+class TestTakenOver:
+    """What the process of an attempt can still do once another one has the Run: nothing."""
+
+    @pytest.fixture
+    def again(self, shop: Shop, job: ImportJob, first: Run) -> Run:
+        shop.begin(job, first)
+        return shop.begin(job, first, by="dagster-2", again=True, now=NOW + HOUR)
+
+    def test_it_does_not_load(self, shop: Shop, job: ImportJob, first: Run, again: Run) -> None:
+        with pytest.raises(RunCancelled, match="taken"):
+            shop.load(job, first)
+        assert shop.history(job) == [again]
+        shop.load(job, again)
+        assert shop.history(job)[0].status is SUCCESS
+
+    def test_it_notes_nothing(self, shop: Shop, job: ImportJob, first: Run, again: Run) -> None:
+        shop.do(runs.note_progress, first.id, {"bytes": 1}, dagster_run_id="dagster-1")
+        assert shop.history(job) == [again]
+
+    def test_it_does_not_keep_the_run_alive(
+        self, shop: Shop, job: ImportJob, first: Run, again: Run
+    ) -> None:
+        late = NOW + HOUR + DEAD
+        shop.do(runs.beat, first.id, dagster_run_id="dagster-1", now=late)
+        assert shop.do(sync.beating_dagster_runs, now=late + SECOND) == set()
+
+    def test_it_does_not_give_it_back(
+        self, shop: Shop, job: ImportJob, first: Run, again: Run
+    ) -> None:
+        assert shop.do(runs.give_back, first.id, dagster_run_id="dagster-1") is False
+        assert shop.history(job) == [again]
+
+
+class TestGivenBack:
+    def test_it_is_queued_and_launched_again(self, shop: Shop, job: ImportJob, first: Run) -> None:
+        shop.begin(job, first)
+        assert shop.do(runs.give_back, first.id, dagster_run_id="dagster-1")
+        (run,) = shop.history(job)
+        assert (run.status, run.attempts, run.dagster_run_id) == (QUEUED, 1, None)
+        (launch,) = shop.do(sync.runs_to_launch, now=NOW + MINUTE)
+        assert launch.run_id == first.id
+        assert shop.begin(job, first, by="dagster-2", again=True).attempts == 2
+        assert shop.read(job).consecutive_failures == 0
+
+    def test_a_pause_cancels_it(self, shop: Shop, job: ImportJob, first: Run) -> None:
+        shop.begin(job, first)
+        shop.do(runs.give_back, first.id, dagster_run_id="dagster-1")
+        shop.pause(job)
+        assert shop.history(job)[0].status is CANCELLED
+
+    @pytest.mark.parametrize("status", [SUCCESS, UNCHANGED, FAILED])
+    def test_what_has_ended_stays(
+        self, shop: Shop, job: ImportJob, first: Run, status: RunStatus
+    ) -> None:
+        _end(shop, job, shop.begin(job, first), status)
+        ended = shop.history(job)
+        assert shop.do(runs.give_back, first.id, dagster_run_id="dagster-1") is False
         assert shop.history(job) == ended
 
 
@@ -263,7 +323,7 @@ class TestRecord:
 
     def test_an_unchanged_feed(self, shop: Shop, job: ImportJob, first: Run) -> None:
         shop.begin(job, first)
-        shop.do(runs.note_progress, first.id, {"records": 7})
+        shop.do(runs.note_progress, first.id, {"records": 7}, dagster_run_id="dagster-1")
         _end(shop, job, first, UNCHANGED)
         (run,) = shop.history(job)
         assert (run.status, run.records, run.inserted) == (UNCHANGED, None, None)
@@ -300,7 +360,7 @@ class TestRecord:
         race(
             shop.engine,
             lambda c: runs.record_load(c, **load(job, first)),
-            lambda c: runs.beat(c, first.id, now=NOW),
+            lambda c: runs.beat(c, first.id, dagster_run_id="dagster-1", now=NOW),
         )
         assert shop.history(job)[0].status is SUCCESS
 
@@ -452,6 +512,7 @@ def _end(shop: Shop, job: ImportJob, run: Run, status: RunStatus) -> None:
             runs.record_unchanged,
             job_id=job.id,
             run_id=run.id,
+            dagster_run_id=run.dagster_run_id or "dagster-1",
             feed_state=FeedState(),
             now=NOW,
         )

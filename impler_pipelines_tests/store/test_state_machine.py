@@ -159,7 +159,7 @@ class _Machine(RuleBasedStateMachine):
             return
         run = next((r for r in active if r.status is RunStatus.RUNNING), active[-1])
         try:
-            runs.begin_attempt(
+            run = runs.begin_attempt(
                 self._connection,
                 **attempt(self._job, run, by=run.dagster_run_id or run.id, now=self._now),
             )

@@ -104,18 +104,25 @@ class TestLaunches:
 class TestSilent:
     def test_a_run_without_a_beat(self, shop: Shop, job: ImportJob) -> None:
         run = shop.begin(job, shop.history(job)[0])
-        assert shop.do(sync.silent_runs, now=NOW + 40 * SECOND) == []
-        (silent,) = shop.do(sync.silent_runs, now=NOW + 41 * SECOND)
-        assert silent == sync.Silent(run.id, "dagster-1", NOW)
-        shop.do(runs.beat, run.id, now=NOW + 41 * SECOND)
-        assert shop.do(sync.silent_runs, now=NOW + 42 * SECOND) == []
+        assert shop.do(sync.silent_runs, now=NOW + 20 * SECOND) == []
+        (silent,) = shop.do(sync.silent_runs, now=NOW + 21 * SECOND)
+        assert silent == sync.Silent(run.id, "dagster-1", dead=False)
+        shop.do(runs.beat, run.id, dagster_run_id="dagster-1", now=NOW + 21 * SECOND)
+        assert shop.do(sync.silent_runs, now=NOW + 22 * SECOND) == []
+
+    def test_one_without_a_beat_for_long_is_dead(self, shop: Shop, job: ImportJob) -> None:
+        run = shop.begin(job, shop.history(job)[0])
+        assert shop.do(sync.beating_dagster_runs, now=NOW + 120 * SECOND) == {"dagster-1"}
+        assert shop.do(sync.beating_dagster_runs, now=NOW + 121 * SECOND) == set()
+        (silent,) = shop.do(sync.silent_runs, now=NOW + 121 * SECOND)
+        assert silent == sync.Silent(run.id, "dagster-1", dead=True)
 
     def test_a_launched_run_that_does_not_begin(self, shop: Shop, job: ImportJob) -> None:
         run = shop.history(job)[0]
         assert shop.do(sync.silent_runs, now=NOW + HOUR) == []
         shop.do(sync.note_launched, run.id, "dagster-1")
         (silent,) = shop.do(sync.silent_runs, now=NOW + HOUR)
-        assert silent == sync.Silent(run.id, "dagster-1", None)
+        assert silent == sync.Silent(run.id, "dagster-1", dead=False)
 
 
 class TestSwitch:

@@ -29,6 +29,7 @@ from impler_pipelines.store.runs.attempts import (
 from impler_pipelines.store.runs.endings import (
     cancel_run,
     fail_run,
+    give_back,
     record_load,
     record_unchanged,
     refuse_if_unwanted,
@@ -52,6 +53,7 @@ __all__ = [
     "find_run",
     "find_run_of",
     "get_run",
+    "give_back",
     "has_active_run",
     "list_rejects",
     "list_runs",

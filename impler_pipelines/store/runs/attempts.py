@@ -59,6 +59,7 @@ def begin_attempt(
     run = _known_run(connection, job_id, run_id, dagster_run_id)
     if run is not None:
         if run.status is RunStatus.RUNNING and run.dagster_run_id == dagster_run_id:
+            beat(connection, run.id, dagster_run_id=dagster_run_id, now=now)
             return run
         _refuse_ended(run, reexecution=reexecution)
     _refuse_state(status, run.trigger if run else Trigger.MANUAL)
@@ -83,17 +84,21 @@ def begin_attempt(
     return get_run(connection, job_id=job_id, run_id=run.id)
 
 
-def beat(connection: Connection, run_id: str, *, now: dt.datetime) -> None:
-    """Say that the run's process is alive."""
-    connection.execute(update(runs).where(*_running(run_id)).values(heartbeat_at=now))
+def beat(connection: Connection, run_id: str, *, dagster_run_id: str, now: dt.datetime) -> None:
+    """Say that the process of this attempt is alive."""
+    running = _running(run_id, dagster_run_id)
+    connection.execute(update(runs).where(*running).values(heartbeat_at=now))
 
 
-def note_progress(connection: Connection, run_id: str, values: Mapping[str, Any]) -> None:
+def note_progress(
+    connection: Connection, run_id: str, values: Mapping[str, Any], *, dagster_run_id: str
+) -> None:
     """Record what an op has found out: ``http_status``, ``bytes``, ``records``, ``warnings``.
 
-    A Run that has ended meanwhile stays as it ended.
+    A Run that has ended meanwhile stays as it ended, one that was taken over is left alone.
     """
-    connection.execute(update(runs).where(*_running(run_id)).values(**storable(dict(values))))
+    running = _running(run_id, dagster_run_id)
+    connection.execute(update(runs).where(*running).values(**storable(dict(values))))
 
 
 def _known_run(
@@ -144,5 +149,9 @@ def _refuse_second_run(
         raise StateConflict(f"Run {min(alive)} of this import job is still running.")
 
 
-def _running(run_id: str) -> tuple[ColumnElement[bool], ...]:
-    return (runs.c.id == run_id, runs.c.status == RunStatus.RUNNING)
+def _running(run_id: str, dagster_run_id: str) -> tuple[ColumnElement[bool], ...]:
+    return (
+        runs.c.id == run_id,
+        runs.c.status == RunStatus.RUNNING,
+        runs.c.dagster_run_id == dagster_run_id,
+    )

@@ -1,5 +1,7 @@
 """How a Run ends: loaded, unchanged, failed or cancelled, and what its import job learns of it.
 
+Also how it is given back when its process was lost: that is no ending.
+
 Every ending locks the import job's row first, so that a delete comes wholly before it or wholly
 after.
 """
@@ -19,14 +21,21 @@ from impler_pipelines.store.runs.asked import ACTIVE, find_run, get_run, lock_st
 from impler_pipelines.store.tables import import_jobs, runs
 
 
-def refuse_if_unwanted(connection: Connection, *, job_id: str, run_id: str) -> None:
-    """Raise ``RunCancelled`` unless the Run may still load. Locks, so a delete waits or wins."""
+def refuse_if_unwanted(
+    connection: Connection, *, job_id: str, run_id: str, dagster_run_id: str
+) -> None:
+    """Raise ``RunCancelled`` unless this attempt may still load. Locks, so a delete waits or wins.
+
+    A process that was stopped so long that it counted as dead finds that another has taken over.
+    """
     status = lock_status(connection, job_id)
     run = get_run(connection, job_id=job_id, run_id=run_id)
     if status is ImportJobStatus.TERMINATED:
         raise RunCancelled("The import job was deleted.")
     if run.status is not RunStatus.RUNNING:
         raise RunCancelled(f"The run is {run.status}.")
+    if run.dagster_run_id != dagster_run_id:
+        raise RunCancelled("Another process has taken the run over.")
 
 
 def record_load(
@@ -34,6 +43,7 @@ def record_load(
     *,
     job_id: str,
     run_id: str,
+    dagster_run_id: str,
     counts: LoadCounts,
     totals: Mapping[str, int],
     feed_state: FeedState,
@@ -44,7 +54,7 @@ def record_load(
     ``totals`` holds ``records``, ``filtered``, ``valid`` and ``invalid``. Raises ``RunCancelled``
     as ``refuse_if_unwanted`` does.
     """
-    refuse_if_unwanted(connection, job_id=job_id, run_id=run_id)
+    refuse_if_unwanted(connection, job_id=job_id, run_id=run_id, dagster_run_id=dagster_run_id)
     _end(connection, run_id, RunStatus.SUCCESS, now, **asdict(counts), **totals)
     _note_success(
         connection,
@@ -58,10 +68,16 @@ def record_load(
 
 
 def record_unchanged(
-    connection: Connection, *, job_id: str, run_id: str, feed_state: FeedState, now: dt.datetime
+    connection: Connection,
+    *,
+    job_id: str,
+    run_id: str,
+    dagster_run_id: str,
+    feed_state: FeedState,
+    now: dt.datetime,
 ) -> None:
     """End a Run as UNCHANGED: the feed is the one that was loaded last."""
-    refuse_if_unwanted(connection, job_id=job_id, run_id=run_id)
+    refuse_if_unwanted(connection, job_id=job_id, run_id=run_id, dagster_run_id=dagster_run_id)
     _end(connection, run_id, RunStatus.UNCHANGED, now, records=None)
     _note_success(connection, job_id, now, feed_state=encode(FEED_STATE, feed_state))
 
@@ -96,6 +112,21 @@ def fail_run(
             )
         )
     return bool(failed)
+
+
+def give_back(connection: Connection, run_id: str, *, dagster_run_id: str | None) -> bool:
+    """Queue a Run again whose process was lost, to be launched anew. False if it has ended.
+
+    What its attempts have counted stays; not if another Dagster run is executing it.
+    """
+    _lock_job_of(connection, run_id)
+    return bool(
+        connection.execute(
+            update(runs)
+            .where(*_active(run_id, dagster_run_id))
+            .values(status=RunStatus.QUEUED, dagster_run_id=None, heartbeat_at=None)
+        ).rowcount
+    )
 
 
 def cancel_run(
