@@ -13,17 +13,34 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from pydantic import AfterValidator, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from impler_pipelines.errors import SettingInvalid
 
 GIB = 1024**3
+_LONGEST_DAYS = 36_500  # a hundred years: dates can be reckoned with
 _SOCKET_PATH_LIMIT = 90  # sun_path holds 104 (macOS) to 108 bytes, PostgreSQL's file name included
 
 _RELATIVE_FILE = re.compile(r"(?P<scheme>(?:sqlite|duckdb)(?:\+\w+)?):///(?P<path>(?![/:]).+)")
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _days(value: object) -> object:
+    """Blank is a value of its own: kept for ever."""
+    if value is None or not str(value).strip():
+        return None
+    try:
+        days = float(str(value))
+    except ValueError:
+        days = 0.0
+    if not 0 < days <= _LONGEST_DAYS:
+        raise ValueError(f"a number of days above 0, up to {_LONGEST_DAYS}, or blank for ever")
+    return days
+
+
+KeptDays = Annotated[float | None, BeforeValidator(_days)]
 
 
 def _absolute(path: Path) -> Path:
@@ -55,7 +72,11 @@ class Settings(BaseSettings):
     preview_rows: int = Field(default=5, ge=0)
     legacy_get: bool = True
     artifacts_url: str = ""
-    keep_failed_artifacts_hours: float = Field(default=72, ge=0)
+    keep_failed_artifacts_hours: float = Field(default=72, ge=0, le=24 * _LONGEST_DAYS)
+    keep_runs_days: KeptDays = 30
+    keep_unchanged_runs_days: KeptDays = 3
+    keep_compute_logs_days: KeptDays = 7
+    keep_ticks_days: KeptDays = 7
 
     @field_validator("database_url")
     @classmethod

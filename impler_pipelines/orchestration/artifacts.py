@@ -6,7 +6,8 @@ It moves bytes and deletes them; what they mean is the ops' business.
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, BinaryIO, cast
+from collections.abc import Collection
+from typing import BinaryIO, cast
 
 import fsspec
 
@@ -35,18 +36,25 @@ class Artifacts:
         if self._fs.exists(full):
             self._fs.rm(full, recursive=True)
 
-    def sweep(self, *, before: dt.datetime) -> int:
-        """Delete the directories of runs whose files were all written before. Returns how many."""
+    def sweep(self, *, before: dt.datetime, spared: Collection[str] = ()) -> int:
+        """Delete the directories, but those ``spared``, whose files were all written before.
+
+        Returns how many.
+        """
         if not self._fs.exists(self._base):
             return 0
         removed = 0
         for directory in self._fs.ls(self._base, detail=False):
-            files: dict[str, dict[str, Any]] = self._fs.find(directory, detail=True)
-            if all(self._written(info) < before for info in files.values()):
+            if directory.rstrip("/").rpartition("/")[2] in spared:
+                continue
+            files: list[str] = self._fs.find(directory)
+            # A directory that is still empty counts by its own age.
+            written = [self._written(name) for name in files or [directory]]
+            if max(written) < before:
                 self._fs.rm(directory, recursive=True)
                 removed += 1
         return removed
 
-    def _written(self, info: dict[str, Any]) -> dt.datetime:
-        moment: dt.datetime = self._fs.modified(info["name"])
+    def _written(self, path: str) -> dt.datetime:
+        moment: dt.datetime = self._fs.modified(path)
         return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 LOCATION = "impler_pipelines"
 REPOSITORY = "imports"
 SYNC_SENSOR = "sync_import_jobs"
+SWEEP_SENSOR = "sweep_history"
 
 RUN_ID_TAG = "impler/run_id"
 IMPORT_JOB_TAG = "impler/import_job_id"

@@ -31,6 +31,7 @@ from impler_pipelines.orchestration.names import (
 )
 from impler_pipelines.orchestration.runtime import Runtime
 from impler_pipelines.orchestration.schedules import build_schedule
+from impler_pipelines.orchestration.sweep_sensor import build_sweep_sensor
 from impler_pipelines.orchestration.sync_sensor import build_sync_sensor
 from impler_pipelines.store.sync import Definition, live_definitions
 
@@ -43,7 +44,10 @@ class ImportRepository(RepositoryData):
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._snapshot: Mapping[str, Definition] | None = None
-        self._sensor = build_sync_sensor(runtime, lambda: self._snapshot or {})
+        self._sensors = (
+            build_sync_sensor(runtime, lambda: self._snapshot or {}),
+            build_sweep_sensor(runtime),
+        )
 
     @property
     def snapshot(self) -> Mapping[str, Definition]:
@@ -116,5 +120,5 @@ class ImportRepository(RepositoryData):
         return build_schedule(self._runtime, job_id, self.snapshot.get(job_id))
 
     def get_all_sensors(self) -> Sequence[SensorDefinition]:
-        """The sync sensor."""
-        return [self._sensor]
+        """The sync sensor and the one that sweeps history."""
+        return self._sensors

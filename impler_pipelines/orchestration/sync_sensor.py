@@ -13,6 +13,7 @@ Each tick, in this order, and at most one reload a tick:
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections.abc import Callable, Mapping
 
 from dagster import (
@@ -29,6 +30,8 @@ from impler_pipelines.orchestration.names import SYNC_SENSOR
 from impler_pipelines.orchestration.runtime import Runtime, utc_now
 from impler_pipelines.orchestration.synchronizing import Synchronizer
 from impler_pipelines.store.sync import Definition
+
+_log = logging.getLogger(__name__)
 
 # The daemon looks every five seconds and would find an interval of five just short of over.
 INTERVAL_SECONDS = 4
@@ -52,7 +55,8 @@ def build_sync_sensor(
             cursor = _synchronize(sync, snapshot(), context.cursor)
         except DagsterUnavailable as error:
             # At start the daemon ticks before the webserver is up. What is left waits for a tick.
-            context.log.warning(str(error))
+            # Not context.log: each tick that uses it leaves a file which nothing ever deletes.
+            _log.warning("%s", error)
             sync.done.append(f"{error} The rest waits for the next tick.")
             cursor = context.cursor
         reason = "; ".join(sync.done) or "Everything is in step."
@@ -73,6 +77,5 @@ def _synchronize(
     if sweep_due:
         sync.adopt_toggles()
         sync.end_abandoned_runs()
-        sync.sweep_artifacts()
     sync.switch_schedules()
     return sync.now.isoformat() if sweep_due else cursor

@@ -123,11 +123,6 @@ class Synchronizer:
                 self._runtime.gateway.cancel_run(run.id)
                 self.done.append(f"Ended Dagster run {run.id}, which no process works on")
 
-    def sweep_artifacts(self) -> None:
-        """Delete what failed runs left behind, once it is old enough."""
-        keep = dt.timedelta(hours=self._runtime.settings.keep_failed_artifacts_hours)
-        self._runtime.artifacts.sweep(before=self.now - keep)
-
     @contextmanager
     def _refusals_noted(self) -> Iterator[None]:
         """What Dagster refuses for one import job waits for the next tick; others' turn comes."""

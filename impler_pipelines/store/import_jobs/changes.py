@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -246,6 +246,18 @@ def count_import_jobs(connection: Connection) -> dict[str, int]:
         import_jobs.c.status
     )
     return {row.status: row.number for row in connection.execute(query)}
+
+
+def deleted_import_jobs(
+    connection: Connection, job_ids: Collection[str], *, before: dt.datetime
+) -> frozenset[str]:
+    """Those of the import jobs that were deleted before that moment."""
+    query = select(import_jobs.c.id).where(
+        import_jobs.c.id.in_(job_ids),
+        import_jobs.c.status == ImportJobStatus.TERMINATED,
+        import_jobs.c.updated_at < before,
+    )
+    return frozenset(connection.scalars(query))
 
 
 def _whole(

@@ -34,6 +34,7 @@ from impler_pipelines.store.runs.endings import (
     record_unchanged,
     refuse_if_unwanted,
 )
+from impler_pipelines.store.runs.kept import active_ids, unchanged_dagster_runs
 from impler_pipelines.store.runs.rejects import list_rejects, reject_fields, replace_rejects
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "DEAD_AFTER_SECONDS",
     "DONE",
     "HEARTBEAT_SECONDS",
+    "active_ids",
     "ask_for_run",
     "beat",
     "begin_attempt",
@@ -65,4 +67,5 @@ __all__ = [
     "reject_fields",
     "replace_rejects",
     "run_now",
+    "unchanged_dagster_runs",
 ]
