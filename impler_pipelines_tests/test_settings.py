@@ -20,6 +20,12 @@ from impler_pipelines.settings import Settings
         pytest.param("IMPLER_DAGSTER_URL", "dagster:3000", "http", id="no-http"),
         pytest.param("IMPLER_ALLOW_PRIVATE_ADDRESSES", "perhaps", "boolean", id="no-boolean"),
         pytest.param("IMPLER_MAX_FEED_BYTES", "0", "greater than 0", id="nothing"),
+        pytest.param("IMPLER_KEEP_RUNS_DAYS", "0", "above 0", id="kept-not-at-all"),
+        pytest.param("IMPLER_KEEP_TICKS_DAYS", "a week", "blank for ever", id="no-days"),
+        pytest.param("IMPLER_KEEP_COMPUTE_LOGS_DAYS", "1e9", "up to 36500", id="beyond-dates"),
+        pytest.param(
+            "IMPLER_KEEP_FAILED_ARTIFACTS_HOURS", "1e9", "876000", id="hours-beyond-dates"
+        ),
         pytest.param("IMPLER_PREVIEW_ROWS", "-1", "greater than or equal to 0", id="negative"),
     ],
 )
@@ -51,6 +57,22 @@ def test_a_file_is_the_same_from_every_working_directory(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert Settings(destination_url=given).destination_url == kept.format(cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("value", "days"),
+    [
+        pytest.param("14", 14, id="whole"),
+        pytest.param("0.5", 0.5, id="half-a-day"),
+        pytest.param("", None, id="blank-for-ever"),
+        pytest.param(" ", None, id="spaces-for-ever"),
+    ],
+)
+def test_days_that_history_is_kept(
+    monkeypatch: pytest.MonkeyPatch, value: str, days: float | None
+) -> None:
+    monkeypatch.setenv("IMPLER_KEEP_RUNS_DAYS", value)
+    assert Settings.load().keep_runs_days == days
 
 
 def test_dagsters_storage_is_its_own_schema_on_psycopg2() -> None:

@@ -64,6 +64,8 @@ def explicit_environment(settings: Settings) -> dict[str, str]:
 
 
 def _as_text(value: object) -> str:
+    if value is None:
+        return ""
     return str(int(value)) if isinstance(value, bool) else str(value)
 
 

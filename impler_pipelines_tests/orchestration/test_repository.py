@@ -100,7 +100,10 @@ class TestWithoutStore:
     def test_the_location_loads_empty(self, storeless: ImportRepository) -> None:
         storeless.load_all_definitions()
         assert storeless.get_job_names() == []
-        assert [s.name for s in storeless.get_all_sensors()] == ["sync_import_jobs"]
+        assert [s.name for s in storeless.get_all_sensors()] == [
+            "sync_import_jobs",
+            "sweep_history",
+        ]
 
 
 def tick(world: World, job_id: str, at: dt.datetime) -> Any:

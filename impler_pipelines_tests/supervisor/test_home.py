@@ -104,6 +104,11 @@ class TestEnvironment:
         assert environment["IMPLER_DAGSTER_STORAGE_URL"].startswith("postgresql+psycopg2://")
         assert "IMPLER_DAGSTER_PORT" not in environment
 
+    def test_a_blank_one_stays_blank(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.setenv("IMPLER_KEEP_RUNS_DAYS", "")
+        given = Settings.load(home=tmp_path, database_url="postgresql://u:p@db.example/impler")
+        assert stack_environment(given)["IMPLER_KEEP_RUNS_DAYS"] == ""
+
 
 class TestChosenParts:
     @pytest.mark.parametrize(
