@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from impler_pipelines import logs
 from impler_pipelines.errors import PipelineError, SettingInvalid
 from impler_pipelines.settings import Settings
 
@@ -153,6 +154,7 @@ def run_job(job_id: JobId, as_json: AsJson = False) -> None:
     from impler_pipelines.control_api.schemas.runs import RunRead
     from impler_pipelines.orchestration.foreground import run_in_foreground
 
+    _speak()
     with _run_progress() as report:
         finished = run_in_foreground(_settings(), job_id, report)
     document = RunRead.model_validate(finished).model_dump(mode="json", by_alias=True)
@@ -200,9 +202,19 @@ def main() -> None:
         _fail(str(error))
 
 
+def _speak() -> None:
+    """What is done here is logged beside what the others do, where there is such a place."""
+    settings = _settings()
+    kept = settings.home / "logs"
+    file = kept / "cli.log" if kept.is_dir() else None
+    logs.configure("cli", form=settings.log_format, level=settings.log_level, file=file)
+    logs.bind(by="cli")
+
+
 def _change(transition: Any, job_id: str, as_json: bool) -> None:
     from impler_pipelines.store.projects import database_time
 
+    _speak()
     with _store() as connection:
         job = transition(connection, job_id, now=database_time(connection))
     if as_json:

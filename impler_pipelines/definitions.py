@@ -2,6 +2,7 @@
 
 from dagster import RepositoryData, repository
 
+from impler_pipelines import logs
 from impler_pipelines.orchestration.repository import ImportRepository
 from impler_pipelines.orchestration.runtime import Runtime
 from impler_pipelines.settings import Settings
@@ -13,4 +14,6 @@ from impler_pipelines.settings import Settings
 )
 def imports() -> RepositoryData:
     """Build the repository from the environment's settings."""
-    return ImportRepository(Runtime(Settings.load()))
+    settings = Settings.load()
+    logs.configure("code-server", form=settings.log_format, level=settings.log_level)
+    return ImportRepository(Runtime(settings))

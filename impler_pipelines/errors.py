@@ -23,6 +23,7 @@ Every room raises only these; foreign exceptions are translated at the room's ed
     - FeedUnavailable             DNS, connection, timeout, 5xx, 429
     - DestinationUnavailable      the destination can't be reached or is busy
     - StoreUnavailable            the store can't be reached
+      . StoreBusy                 it is there, and too busy to answer
     - DagsterUnavailable          Dagster's webserver does not answer
       . DagsterRefused            it answers, and can't do this one thing as it stands
 """
@@ -184,6 +185,10 @@ class DestinationUnavailable(TransientError):
 
 class StoreUnavailable(TransientError):
     """The store's database can't be reached."""
+
+
+class StoreBusy(StoreUnavailable):
+    """The store's database is there, but too busy: locks, timeouts, no connection free."""
 
 
 class DagsterUnavailable(TransientError):

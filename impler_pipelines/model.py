@@ -279,6 +279,7 @@ class Run:
     deleted: int | None
     warnings: tuple[str, ...]
     error: str | None
+    request_id: str | None = None
 
 
 @dataclass(frozen=True)

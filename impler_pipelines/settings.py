@@ -10,7 +10,7 @@ import hashlib
 import re
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator
@@ -77,6 +77,8 @@ class Settings(BaseSettings):
     keep_unchanged_runs_days: KeptDays = 3
     keep_compute_logs_days: KeptDays = 7
     keep_ticks_days: KeptDays = 7
+    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("database_url")
     @classmethod

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import sys
@@ -11,11 +10,10 @@ from types import FrameType
 
 import uvicorn
 
+from impler_pipelines import logs
 from impler_pipelines.control_api.app import create_app
 from impler_pipelines.errors import SettingInvalid
 from impler_pipelines.settings import Settings
-
-logger = logging.getLogger(__name__)
 
 _GRACE_SECONDS = 4  # for requests that are being answered
 _FORCE_SECONDS = 6.0
@@ -37,11 +35,9 @@ class _Server(uvicorn.Server):
 
 def main() -> int:
     """Serve on ``IMPLER_API_HOST`` and ``IMPLER_API_PORT``. Returns the process's exit code."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
     try:
         settings = Settings.load()
+        logs.configure("api", form=settings.log_format, level=settings.log_level, libraries=True)
         app = create_app(settings, migrate=True)
     except SettingInvalid as error:
         print(error, file=sys.stderr)  # one line, without a traceback
@@ -54,12 +50,14 @@ def main() -> int:
         host=settings.api_host,
         port=settings.api_port,
         log_config=None,
-        access_log=False,  # paths hold users' ids
+        access_log=False,  # ours names routes: paths hold users' ids
         server_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     server = _Server(config)
+    logs.note("api.starting", host=settings.api_host, port=settings.api_port)
     server.run()
+    logs.note("api.stopped")
     return 0 if server.started else 1
 
 

@@ -13,9 +13,11 @@ from impler_pipelines.control_api import problems
 from impler_pipelines.control_api.auth import AccessKeys, scheme
 from impler_pipelines.control_api.body_limit import BodyLimit
 from impler_pipelines.control_api.feed_reading import FeedReader
-from impler_pipelines.control_api.metrics import CountedRequests, Metrics
+from impler_pipelines.control_api.health import Health
+from impler_pipelines.control_api.metrics import Metrics
 from impler_pipelines.control_api.problems import Problems
 from impler_pipelines.control_api.raw_paths import RawPaths
+from impler_pipelines.control_api.request_log import RequestLog
 from impler_pipelines.control_api.routes import (
     documented,
     feeds,
@@ -61,17 +63,18 @@ def create_app(settings: Settings, *, migrate: bool = False) -> FastAPI:
     )
     app.state.settings, app.state.store = settings, store
     app.state.feed_reader = FeedReader(settings)
-    app.state.metrics = Metrics(store)
-    app.state.dagster = DagsterGateway(
+    app.state.metrics = Metrics()
+    dagster = DagsterGateway(
         settings.dagster_webserver_url, timeout_seconds=_DAGSTER_TIMEOUT_SECONDS
     )
+    app.state.health = Health(store, dagster)
     problems.install(app, _include_routers(app, settings))
     # The last one added is the outermost.
     app.add_middleware(BodyLimit)
     app.add_middleware(AccessKeys, store=store)
     app.add_middleware(RawPaths)
     app.add_middleware(Problems)
-    app.add_middleware(CountedRequests, metrics=app.state.metrics)
+    app.add_middleware(RequestLog, metrics=app.state.metrics)
     return app
 
 

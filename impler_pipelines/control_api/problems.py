@@ -20,6 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from impler_pipelines import logs
 from impler_pipelines.errors import (
     DagsterUnavailable,
     DestinationRefused,
@@ -41,7 +42,7 @@ from impler_pipelines.errors import (
 
 logger = logging.getLogger(__name__)
 
-UNEXPECTED = "Something went wrong on our side. The server's log says what."
+UNEXPECTED = "Something went wrong on our side. The log says what, at request_id={}."
 
 _STATUS: Mapping[type[PipelineError], HTTPStatus] = {
     NotFound: HTTPStatus.NOT_FOUND,
@@ -163,15 +164,16 @@ class Problems:
         except Exception as error:
             if begun:  # the server cuts the connection, so that nobody takes it for complete
                 raise
-            await self._answer(scope, error)(scope, receive, send)
+            await self._answer(error)(scope, receive, send)
 
-    def _answer(self, scope: Scope, error: Exception) -> Response:
+    def _answer(self, error: Exception) -> Response:
         answer = problem_of(error) if isinstance(error, PipelineError) else None
         if isinstance(error, HTTPException):
             answer = Problem(error.status_code, error.detail, headers=error.headers)
         if answer is None:
-            logger.exception("%s %s failed", scope["method"], scope["path"])
-            answer = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, UNEXPECTED)
+            request_id = logs.bound_value("request_id")
+            logger.exception("Request %s failed", request_id)  # paths hold users' ids
+            answer = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, UNEXPECTED.format(request_id))
         return answer
 
 

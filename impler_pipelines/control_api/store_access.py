@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Annotated
 
 from fastapi import Depends, Request
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from impler_pipelines.errors import StoreUnavailable
 from impler_pipelines.settings import Settings
@@ -29,6 +29,7 @@ class StoreAccess:
     def __init__(self, settings: Settings) -> None:
         self._url = settings.store_url
         self._engine = open_store(self._url, pool_size=_POOL_SIZE)
+        self._reserve = open_store(self._url, pool_size=1)
         self._closed = threading.Event()
         self._migrated = True
         self.box = secret_box(settings)
@@ -36,9 +37,13 @@ class StoreAccess:
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """One transaction. Raises ``StoreUnavailable``, also before the migrations have run."""
-        if not self._migrated:
-            raise StoreUnavailable("The store's database is not ready yet.")
-        with transaction(self._engine) as connection:
+        with self._on(self._engine) as connection:
+            yield connection
+
+    @contextmanager
+    def reserved_transaction(self) -> Iterator[Connection]:
+        """The same over connections kept for questions of health, whatever requests hold."""
+        with self._on(self._reserve) as connection:
             yield connection
 
     def migrate_in_background(self) -> threading.Thread:
@@ -52,6 +57,14 @@ class StoreAccess:
         """Give up waiting for the database and close the idle connections."""
         self._closed.set()
         self._engine.dispose()
+        self._reserve.dispose()
+
+    @contextmanager
+    def _on(self, engine: Engine) -> Iterator[Connection]:
+        if not self._migrated:
+            raise StoreUnavailable("The store's database is not ready yet.")
+        with transaction(engine) as connection:
+            yield connection
 
     def _migrate(self) -> None:
         wait = 0.5

@@ -36,6 +36,7 @@ from impler_pipelines.orchestration.names import (
     import_job_id_of_job,
     run_tags,
 )
+from impler_pipelines.orchestration.op_log import OpLog
 from impler_pipelines.orchestration.runtime import Runtime, utc_now
 from impler_pipelines.store import import_jobs, plans, runs
 
@@ -53,6 +54,7 @@ class Attempt:
         self.runtime: Runtime = context.resources.runtime
         self._run: Run | None = None
         self._heartbeat: _Heartbeat | None = None
+        self._log = OpLog(self.runtime, context.op.name)
 
     @cached_property
     def import_job_id(self) -> str:
@@ -87,6 +89,7 @@ class Attempt:
                 reexecution=dagster_run.parent_run_id is not None,
                 now=utc_now(),
             )
+        self._log.begun(self.run)
         self._heartbeat = _Heartbeat(self.runtime, self.run.id, dagster_run.run_id)
         with self.runtime.transaction() as connection:
             plan = plans.load_plan(connection, self.runtime.secrets, self.import_job_id)
@@ -155,6 +158,13 @@ class Attempt:
     ) -> bool:
         if self._heartbeat:
             self._heartbeat.stop()
+        try:
+            return self._end(error)
+        finally:
+            self._log.ended()
+
+    def _end(self, error: BaseException | None) -> bool:
+        """True where the error has been dealt with; raises Dagster's word for one of ours."""
         if isinstance(error, RunCancelled):
             self._cancel(str(error))
             return True
@@ -163,6 +173,7 @@ class Attempt:
         if isinstance(error, TransientError) and self._may_retry(error):
             wait = self._wait_seconds(error)
             self._context.log.warning(f"{error} Trying again in {wait:.0f} s.")
+            self._log.retried(error, attempt=self._context.retry_number + 1, wait_seconds=wait)
             raise RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=wait) from error
         if isinstance(error, TransientError):
             self._postpone(error)

@@ -12,6 +12,7 @@ from typing import Any
 
 import requests
 
+from impler_pipelines import logs
 from impler_pipelines.errors import DagsterRefused, DagsterUnavailable
 from impler_pipelines.orchestration.names import LOCATION, REPOSITORY, RUN_ID_TAG
 
@@ -19,8 +20,14 @@ _SELECTOR = {"repositoryLocationName": LOCATION, "repositoryName": REPOSITORY}
 _RUNS_A_QUERY = 500
 _ENDED = {"SUCCESS": "SUCCESS", "FAILURE": "FAILED", "CANCELED": "CANCELLED"}
 
-_REPOSITORY = """query ($selector: RepositorySelector!) {
-  repositoryOrError(repositorySelector: $selector) { __typename ... on PythonError { message } }
+_LOCATION = """query ($name: String!) {
+  workspaceLocationEntryOrError(name: $name) {
+    __typename
+    ... on WorkspaceLocationEntry {
+      locationOrLoadError { __typename ... on PythonError { message } }
+    }
+    ... on PythonError { message }
+  }
 }"""
 _RELOAD = """mutation ($location: String!) {
   reloadRepositoryLocation(repositoryLocationName: $location) {
@@ -99,11 +106,17 @@ class DagsterGateway:
         self._timeout = timeout_seconds
         self._session = requests.Session()
         self._session.trust_env = False
+        self._outage = logs.Outage("dagster.unreachable", "dagster.reachable")
 
-    def location_loaded(self) -> bool:
-        """Whether the webserver is up and has loaded the code location without error."""
-        answer = self._ask(_REPOSITORY, selector=_SELECTOR)["repositoryOrError"]
-        return bool(answer["__typename"] == "Repository")
+    def location_trouble(self) -> str | None:
+        """Why the webserver has not loaded the code location; None if it has."""
+        answer = self._ask(_LOCATION, name=LOCATION)["workspaceLocationEntryOrError"] or {}
+        loaded = answer.get("locationOrLoadError") or {}
+        if loaded.get("__typename") == "RepositoryLocation":
+            return None
+        # A load error's message goes on with a traceback.
+        reason = str(loaded.get("message") or answer.get("message") or "it is not loaded yet")
+        return f"The code location {LOCATION}: {reason.strip().splitlines()[0][:300]}"
 
     def reload_location(self) -> None:
         """Load the code location anew; returns when that is done."""
@@ -191,11 +204,13 @@ class DagsterGateway:
             response = self._session.post(
                 self._url,
                 json={"query": document, "variables": variables},
-                timeout=(5, self._timeout),
+                timeout=(min(5, self._timeout), self._timeout),
             )
             body = response.json()
         except (requests.RequestException, ValueError) as error:
+            self._outage.begun(f"{self._url}: {type(error).__name__}")
             raise DagsterUnavailable("Dagster's webserver does not answer.") from error
+        self._outage.over()
         if not isinstance(body, dict) or body.get("errors") or not body.get("data"):
             reason = body.get("errors") if isinstance(body, dict) else body
             raise DagsterUnavailable(f"Dagster's webserver refused a request: {reason!r:.500}")

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine
 
+from impler_pipelines import logs
 from impler_pipelines.destinations.sql import (
     LoadIdentity,
     address_check,
@@ -50,7 +51,8 @@ def load_all(
                 with runtime.transaction() as store:
                     runs.refuse_if_unwanted(store, **_attempt(run))
 
-        _load_one(runtime, plan, run.id, mapped, destination, finish)
+        with logs.after_commit():
+            _load_one(runtime, plan, run.id, mapped, destination, finish)
     if not ordered or not _in_store(runtime, ordered[-1]):
         with runtime.transaction() as store:
             _record(runtime, store, plan, run, mapped, counts)

@@ -15,6 +15,7 @@ IMPORT_JOB_TAG = "impler/import_job_id"
 EXTERNAL_USER_TAG = "impler/external_user_id"
 TEMPLATE_TAG = "impler/template_id"
 FEED_HOST_TAG = "impler/feed_host"
+REQUEST_ID_TAG = "impler/request_id"
 
 _JOB = re.compile(r"import_([0-9a-f]{24})")
 _SCHEDULE = re.compile(r"import_([0-9a-f]{24})_schedule")
@@ -43,10 +44,20 @@ def import_job_id_of_schedule(name: str) -> str | None:
 
 
 def run_tags(
-    *, run_id: str, import_job_id: str, external_user_id: str, template_id: str, url: str
+    *,
+    run_id: str,
+    import_job_id: str,
+    external_user_id: str,
+    template_id: str,
+    url: str,
+    request_id: str | None = None,
 ) -> dict[str, str]:
-    """The tags of a Dagster run at launch: ids and the feed's host, never a secret."""
-    return {
+    """The tags of a Dagster run at launch: ids and the feed's host, never a secret.
+
+    ``request_id`` is that of the API request which asked for the run, if one did.
+    """
+    asked_by = {} if request_id is None else {REQUEST_ID_TAG: request_id}
+    return asked_by | {
         RUN_ID_TAG: run_id,
         IMPORT_JOB_TAG: import_job_id,
         EXTERNAL_USER_TAG: external_user_id,

@@ -28,6 +28,7 @@ from dagster import (
 from impler_pipelines.errors import DagsterUnavailable
 from impler_pipelines.orchestration.names import SYNC_SENSOR
 from impler_pipelines.orchestration.runtime import Runtime, utc_now
+from impler_pipelines.orchestration.sync_log import tick_told
 from impler_pipelines.orchestration.synchronizing import Synchronizer
 from impler_pipelines.store.sync import Definition
 
@@ -52,7 +53,8 @@ def build_sync_sensor(
         """Keep Dagster in step with the import jobs: definitions, launches, schedules."""
         sync = Synchronizer(runtime, utc_now())
         try:
-            cursor = _synchronize(sync, snapshot(), context.cursor)
+            with tick_told(runtime, sync):
+                cursor = _synchronize(sync, snapshot(), context.cursor)
         except DagsterUnavailable as error:
             # At start the daemon ticks before the webserver is up. What is left waits for a tick.
             # Not context.log: each tick that uses it leaves a file which nothing ever deletes.

@@ -154,6 +154,7 @@ class Synchronizer:
                 external_user_id=launch.external_user_id,
                 template_id=launch.template_id,
                 url=launch.url,
+                request_id=launch.request_id,
             )
             again = former[0] if former else None
             dagster_run_id = gateway.launch_run(job_name(launch.job_id), tags, again=again)

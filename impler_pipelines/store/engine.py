@@ -10,11 +10,13 @@ from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from impler_pipelines.errors import StoreUnavailable
+from impler_pipelines import logs
+from impler_pipelines.errors import StoreBusy, StoreUnavailable
 
 # Deadlock, statement timeout, lock timeout, serialisation: the server is there, and in the way.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _BUSY_STATES = frozenset({"40P01", "57014", "55P03", "40001"})
+_outage = logs.Outage("store.unreachable", "store.reachable")  # of this process
 
 
 def open_store(url: str, *, pool_size: int = 5) -> Engine:
@@ -28,6 +30,7 @@ def open_store(url: str, *, pool_size: int = 5) -> Engine:
         max_overflow=pool_size,
         pool_timeout=15,
         pool_pre_ping=True,
+        hide_parameters=True,  # errors are logged, and parameters hold secrets
         connect_args={
             "connect_timeout": 10,
             "options": "-c statement_timeout=60000 -c timezone=UTC -c search_path=public",
@@ -40,21 +43,28 @@ def open_store(url: str, *, pool_size: int = 5) -> Engine:
 def transaction(engine: Engine) -> Iterator[Connection]:
     """One transaction: committed at the end, rolled back by any exception.
 
-    Raises ``StoreUnavailable`` when the database can't be reached, goes away or is too busy.
+    Events that are noted in it are spoken once it is committed. Raises ``StoreUnavailable`` when
+    the database can't be reached, goes away or is too busy.
     """
     try:
-        with engine.begin() as connection:
+        with logs.after_commit(), engine.begin() as connection:
+            _outage.over()
             yield connection
     except PoolTimeout as error:
-        raise StoreUnavailable("All connections to the store's database are in use.") from error
+        raise StoreBusy("All connections to the store's database are in use.") from error
     except (OperationalError, InterfaceError) as error:
         if getattr(error.orig, "sqlstate", None) in _BUSY_STATES:
-            raise StoreUnavailable("The store's database is busy: try again.") from error
-        raise StoreUnavailable("The store's database can't be reached.") from error
+            raise StoreBusy("The store's database is busy: try again.") from error
+        raise _gone("The store's database can't be reached.", error) from error
     except DBAPIError as error:
         if not error.connection_invalidated:
             raise
-        raise StoreUnavailable("The store's database closed the connection.") from error
+        raise _gone("The store's database closed the connection.", error) from error
+
+
+def _gone(message: str, error: DBAPIError) -> StoreUnavailable:
+    _outage.begun(f"{message} {str(error.orig).strip()}")
+    return StoreUnavailable(message)
 
 
 def new_id() -> str:

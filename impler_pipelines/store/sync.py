@@ -9,11 +9,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, func, or_, select, update
 
+from impler_pipelines import logs
 from impler_pipelines.model import ImportJobStatus, RunStatus, Trigger
 from impler_pipelines.scheduling import Timing
 from impler_pipelines.store.import_jobs import LIVE, pause_import_job, resume_import_job
 from impler_pipelines.store.import_jobs.rows import timing_of_row
-from impler_pipelines.store.runs import DEAD_AFTER_SECONDS, HEARTBEAT_SECONDS
+from impler_pipelines.store.runs import DEAD_AFTER_SECONDS, HEARTBEAT_SECONDS, find_run
+from impler_pipelines.store.runs.telling import ids_of
 from impler_pipelines.store.tables import import_jobs, runs, templates
 
 # A scheduled run is launched by its tick; if the daemon died in between, the sensor does it.
@@ -49,6 +51,7 @@ class Launch:
     template_id: str
     external_user_id: str
     url: str
+    request_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,7 @@ def runs_to_launch(connection: Connection, *, now: dt.datetime) -> list[Launch]:
             import_jobs.c.template_id,
             import_jobs.c.external_user_id,
             import_jobs.c.url,
+            runs.c.request_id,
         )
         .join(import_jobs, import_jobs.c.id == runs.c.import_job_id)
         .where(
@@ -111,18 +115,28 @@ def runs_to_launch(connection: Connection, *, now: dt.datetime) -> list[Launch]:
         .order_by(runs.c.created_at, runs.c.id)
     )
     return [
-        Launch(row.id, row.job_id, row.template_id, row.external_user_id, row.url)
+        Launch(
+            row.id,
+            row.job_id,
+            row.template_id,
+            row.external_user_id,
+            row.url,
+            row.request_id,
+        )
         for row in connection.execute(query)
     ]
 
 
 def note_launched(connection: Connection, run_id: str, dagster_run_id: str) -> None:
     """Record which Dagster run executes a Run, unless it says so itself already."""
-    connection.execute(
+    noted = connection.execute(
         update(runs)
         .where(runs.c.id == run_id, runs.c.dagster_run_id.is_(None))
         .values(dagster_run_id=dagster_run_id)
-    )
+    ).rowcount
+    launched = find_run(connection, run_id) if noted else None
+    if launched is not None:
+        logs.note("run.launched", **ids_of(launched))
 
 
 def silent_runs(connection: Connection, *, now: dt.datetime) -> list[Silent]:
@@ -189,10 +203,12 @@ def adopt_schedule_states(
         if states[row.id] == row.agreed:
             continue
         if row.status == ImportJobStatus.RUNNING:
-            pause_import_job(connection, row.id, now=now)
+            with logs.bound(by="dagster"):
+                pause_import_job(connection, row.id, now=now)
             done[row.id] = "paused"
         elif row.status == ImportJobStatus.PAUSED:
-            resume_import_job(connection, row.id, now=now)
+            with logs.bound(by="dagster"):
+                resume_import_job(connection, row.id, now=now)
             done[row.id] = "resumed"
         note_switched(connection, row.id, running=states[row.id])
     return done

@@ -7,7 +7,9 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Double,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -126,6 +128,8 @@ import_jobs = Table(
     Column("updated_at", Timestamp, nullable=False),
     Index(None, "project_id", "external_user_id", "created_at", "id"),
     Index("ix_import_jobs_live", "id", postgresql_where=text("status <> 'TERMINATED'")),
+    Index("ix_import_jobs_due", "next_run", postgresql_where=text("status = 'RUNNING'")),
+    Index("ix_import_jobs_updated_at", "updated_at"),
 )
 
 runs = Table(
@@ -154,6 +158,7 @@ runs = Table(
     Column("deleted", BigInteger),
     Column("warnings", JSONB, nullable=False, server_default=text("'[]'")),
     Column("error", Text),
+    Column("request_id", Text, comment="of the API request that asked for it"),
     UniqueConstraint("import_job_id", "due_at"),
     Index(None, "import_job_id", "created_at", "id"),
     Index(
@@ -168,4 +173,22 @@ rejects = Table(
     Column("index", BigInteger, primary_key=True),
     Column("record", JSONB, nullable=False),
     Column("errors", JSONB, nullable=False),
+)
+
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("bucket", Text, nullable=False, comment="of a histogram: upper bound or 'sum'; else ''"),
+    Column("amount", Double, nullable=False),
+)
+
+sync_ticks = Table(
+    "sync_ticks",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("ticked_at", Timestamp, nullable=False),
+    Column("in_step_at", Timestamp, comment="of the last tick that left nothing undone"),
 )

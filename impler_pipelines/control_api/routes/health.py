@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import datetime as dt
 from typing import Literal
 
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST
-from sqlalchemy import text
 from starlette.responses import Response
 
+from impler_pipelines.control_api.health import Health
 from impler_pipelines.control_api.schemas.base import Read
 from impler_pipelines.control_api.schemas.problems import ProblemRead
-from impler_pipelines.control_api.store_access import Store
-from impler_pipelines.errors import DagsterUnavailable
-from impler_pipelines.orchestration.dagster_gateway import DagsterGateway
+from impler_pipelines.errors import StoreUnavailable
+from impler_pipelines.store.figures import Figures
 
 router = APIRouter(tags=["Health"])
 
@@ -49,22 +50,26 @@ async def healthz() -> Alive:
 @router.get(
     "/readyz", responses={503: {"model": ProblemRead, "description": "Database unreachable."}}
 )
-def readyz(request: Request, store: Store) -> Ready:
+async def readyz(request: Request) -> Ready:
     """Ready while the database is reachable, with what Dagster says."""
-    with store.transaction() as connection:
-        connection.execute(text("SELECT 1"))
-    return Ready(dagster=_dagster_state(request.app.state.dagster))
+    health: Health = request.app.state.health
+    _, dagster = await asyncio.gather(health.require_store(), health.dagster())
+    return Ready(dagster=DagsterState.model_validate(dagster))
 
 
 @router.get("/metrics", response_class=Response)
-def metrics(request: Request) -> Response:
-    """Prometheus metrics: import jobs and runs by status, requests by route."""
-    return Response(request.app.state.metrics.render(), media_type=CONTENT_TYPE_LATEST)
+async def metrics(request: Request) -> Response:
+    """Prometheus metrics: import jobs, runs, rows, lags, requests. Answers without the store."""
+    health: Health = request.app.state.health
+    dagster, figures = await asyncio.gather(health.dagster(), _figures(health))
+    shown = request.app.state.metrics.render(
+        figures, dagster=(dagster.up, dagster.location_loaded), now=dt.datetime.now(dt.UTC)
+    )
+    return Response(shown, media_type=CONTENT_TYPE_LATEST)
 
 
-def _dagster_state(dagster: DagsterGateway) -> DagsterState:
+async def _figures(health: Health) -> Figures | None:
     try:
-        loaded = dagster.location_loaded()
-    except DagsterUnavailable as error:
-        return DagsterState(up=False, location_loaded=False, message=str(error))
-    return DagsterState(up=True, location_loaded=loaded)
+        return await health.figures()
+    except StoreUnavailable:
+        return None  # impler_store_up says so

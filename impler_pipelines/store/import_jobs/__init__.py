@@ -2,7 +2,6 @@
 
 from impler_pipelines.store.import_jobs.changes import (
     NewImportJob,
-    count_import_jobs,
     create_import_job,
     deleted_import_jobs,
     get_import_job,
@@ -29,7 +28,6 @@ __all__ = [
     "NewImportJob",
     "check_mappings",
     "complete_ended_import_jobs",
-    "count_import_jobs",
     "create_import_job",
     "deleted_import_jobs",
     "get_import_job",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from impler_pipelines import scheduling
 from impler_pipelines.errors import NotFound, StateConflict
@@ -34,6 +34,7 @@ from impler_pipelines.store.import_jobs.rows import (
     to_import_job,
 )
 from impler_pipelines.store.import_jobs.states import settle
+from impler_pipelines.store.import_jobs.telling import host_of, tell
 from impler_pipelines.store.secrets import SecretBox
 from impler_pipelines.store.tables import import_jobs, templates
 
@@ -118,7 +119,7 @@ def create_import_job(
         )
     )
     settle(connection, job_id, now=now)
-    return _whole(connection, job_id)
+    return tell("import_job.created", _whole(connection, job_id), feed_host=host_of(new.url))
 
 
 def get_import_job(connection: Connection, *, project_id: str, job_id: str) -> ImportJob:
@@ -183,6 +184,18 @@ def update_import_job(
     ``next_run`` is computed from ``now`` where interval, cron or time zone become others, and
     otherwise stays. Raises ``StateConflict`` for a deleted import job.
     """
+    changed = _change(connection, job_id, now=now, changes=changes, box=box)
+    return tell("import_job.edited", changed, fields=",".join(sorted(changes)))
+
+
+def _change(
+    connection: Connection,
+    job_id: str,
+    *,
+    now: dt.datetime,
+    changes: Mapping[str, Any],
+    box: SecretBox | None = None,
+) -> ImportJob:
     before = read_row(connection, job_id, lock=True)
     if before.status == ImportJobStatus.TERMINATED:
         raise StateConflict("This import job was deleted: make a new one.", status=before.status)
@@ -211,7 +224,8 @@ def pause_import_job(connection: Connection, job_id: str, *, now: dt.datetime) -
         )
     reason = "The import job was paused before the run started."
     runs.cancel_queued_runs(connection, job_id, reason=reason, now=now)
-    return update_import_job(connection, job_id, now=now, changes={"paused_at": now})
+    paused = _change(connection, job_id, now=now, changes={"paused_at": now})
+    return tell("import_job.paused", paused)
 
 
 def resume_import_job(connection: Connection, job_id: str, *, now: dt.datetime) -> ImportJob:
@@ -221,7 +235,8 @@ def resume_import_job(connection: Connection, job_id: str, *, now: dt.datetime) 
         raise StateConflict(
             f"Only a paused import job can be resumed; this one is {status}.", status=status
         )
-    return update_import_job(connection, job_id, now=now, changes={"paused_at": None})
+    resumed = _change(connection, job_id, now=now, changes={"paused_at": None})
+    return tell("import_job.resumed", resumed)
 
 
 def terminate_import_job(connection: Connection, job_id: str, *, now: dt.datetime) -> ImportJob:
@@ -237,15 +252,7 @@ def terminate_import_job(connection: Connection, job_id: str, *, now: dt.datetim
         .where(import_jobs.c.id == job_id)
         .values(status=ImportJobStatus.TERMINATED, next_run=None, updated_at=now)
     )
-    return _whole(connection, job_id)
-
-
-def count_import_jobs(connection: Connection) -> dict[str, int]:
-    """How many import jobs there are by status, for metrics."""
-    query = select(import_jobs.c.status, func.count().label("number")).group_by(
-        import_jobs.c.status
-    )
-    return {row.status: row.number for row in connection.execute(query)}
+    return tell("import_job.deleted", _whole(connection, job_id))
 
 
 def deleted_import_jobs(

@@ -18,6 +18,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, or_, select, update
 
+from impler_pipelines import logs
 from impler_pipelines.model import Column, ImportJobStatus, Trigger
 from impler_pipelines.scheduling import next_run
 from impler_pipelines.store import runs
@@ -61,6 +62,8 @@ def settle(
     elif status is not before:
         _cancel_queued(connection, job_id, status, now=now)
     connection.execute(update(import_jobs).where(import_jobs.c.id == job_id).values(values))
+    if status is ImportJobStatus.COMPLETED and status is not before:
+        logs.note("import_job.completed", import_job_id=job_id, ends_on=row.ends_on)
     return status
 
 
@@ -74,6 +77,7 @@ def settle_template(connection: Connection, template_id: str, *, now: dt.datetim
         if before.status == ImportJobStatus.MAPPING and before.last_error is None:
             continue  # never mapped so far: nothing has stopped
         missing = ", ".join(column.key for column in _unmapped(connection, before))
+        logs.note("import_job.unmapped", import_job_id=job_id, columns=missing)
         connection.execute(
             update(import_jobs)
             .where(import_jobs.c.id == job_id)
@@ -106,6 +110,8 @@ def complete_ended_import_jobs(connection: Connection, *, now: dt.datetime) -> i
             .where(import_jobs.c.id.in_(ended))
             .values(status=ImportJobStatus.COMPLETED, next_run=None, paused_at=None, updated_at=now)
         )
+    for job_id in ended:
+        logs.note("import_job.completed", import_job_id=job_id)
     return len(ended)
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from impler_pipelines import logs
 from impler_pipelines.errors import NotFound, StateConflict
 from impler_pipelines.model import ImportJobStatus, Run, RunStatus, Trigger
 from impler_pipelines.store.engine import new_id
+from impler_pipelines.store.runs.telling import tell_asked, tell_ended
 from impler_pipelines.store.tables import import_jobs, runs
 
 ACTIVE = (RunStatus.QUEUED, RunStatus.RUNNING)
@@ -38,11 +40,15 @@ def enqueue_run(
             trigger=trigger,
             due_at=due_at,
             created_at=now,
+            request_id=logs.bound_value("request_id"),
         )
         .on_conflict_do_nothing(index_elements=["import_job_id", "due_at"])
         .returning(runs.c.id)
     )
-    return None if run_id is None else find_run(connection, run_id)
+    run = None if run_id is None else find_run(connection, run_id)
+    if run is not None:
+        tell_asked(run)
+    return run
 
 
 def run_now(connection: Connection, job_id: str, *, now: dt.datetime) -> Run:
@@ -146,12 +152,6 @@ def cancel_active_runs(
     return _cancel(connection, where, reason, now)
 
 
-def count_runs(connection: Connection) -> dict[str, int]:
-    """How many runs there are by status, for metrics."""
-    query = select(runs.c.status, func.count().label("number")).group_by(runs.c.status)
-    return {row.status: row.number for row in connection.execute(query)}
-
-
 def lock_status(connection: Connection, job_id: str) -> ImportJobStatus:
     """The import job's state, its row locked. Raises ``NotFound``."""
     status = connection.scalar(
@@ -165,9 +165,15 @@ def lock_status(connection: Connection, job_id: str) -> ImportJobStatus:
 def _cancel(
     connection: Connection, where: list[ColumnElement[bool]], reason: str, now: dt.datetime
 ) -> int:
-    return connection.execute(
-        update(runs).where(*where).values(status=RunStatus.CANCELLED, ended_at=now, error=reason)
-    ).rowcount
+    ended = connection.execute(
+        update(runs)
+        .where(*where)
+        .values(status=RunStatus.CANCELLED, ended_at=now, error=reason)
+        .returning(runs)
+    ).all()
+    for row in ended:
+        tell_ended(connection, _run(row))
+    return len(ended)
 
 
 def _run(row: Row[Any]) -> Run:

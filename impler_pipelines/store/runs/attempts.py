@@ -12,7 +12,9 @@ from impler_pipelines.errors import RunCancelled, StateConflict
 from impler_pipelines.model import ImportJobStatus, Run, RunStatus, Trigger
 from impler_pipelines.store.codec import storable
 from impler_pipelines.store.runs.asked import ask_for_run, find_run_of, get_run, lock_status
+from impler_pipelines.store.runs.telling import tell_begun
 from impler_pipelines.store.tables import runs
+from impler_pipelines.store.tallies import Tally, add_tallies
 
 DONE = (RunStatus.SUCCESS, RunStatus.UNCHANGED)
 HEARTBEAT_SECONDS = 15.0
@@ -81,7 +83,9 @@ def begin_attempt(
             **dict.fromkeys(_FOUND_BY_LOADING),
         )
     )
-    return get_run(connection, job_id=job_id, run_id=run.id)
+    begun = get_run(connection, job_id=job_id, run_id=run.id)
+    tell_begun(connection, begun, now=now)
+    return begun
 
 
 def beat(connection: Connection, run_id: str, *, dagster_run_id: str, now: dt.datetime) -> None:
@@ -99,6 +103,7 @@ def note_progress(
     """
     running = _running(run_id, dagster_run_id)
     connection.execute(update(runs).where(*running).values(**storable(dict(values))))
+    add_tallies(connection, Tally("fetched_bytes", "", values.get("bytes") or 0))
 
 
 def _known_run(

@@ -18,6 +18,7 @@ from impler_pipelines.errors import RunCancelled
 from impler_pipelines.model import FeedState, ImportJobStatus, LoadCounts, RunStatus
 from impler_pipelines.store.codec import FEED_STATE, encode, storable
 from impler_pipelines.store.runs.asked import ACTIVE, find_run, get_run, lock_status
+from impler_pipelines.store.runs.telling import tell_ended
 from impler_pipelines.store.tables import import_jobs, runs
 
 
@@ -111,6 +112,7 @@ def fail_run(
                 consecutive_failures=import_jobs.c.consecutive_failures + 1,
             )
         )
+        _tell(connection, run_id)
     return bool(failed)
 
 
@@ -142,13 +144,14 @@ def cancel_run(
     With ``dagster_run_id``, not if another Dagster run is executing it.
     """
     _lock_job_of(connection, run_id)
-    return bool(
-        connection.execute(
-            update(runs)
-            .where(*_active(run_id, dagster_run_id))
-            .values(status=RunStatus.CANCELLED, ended_at=now, error=storable(reason))
-        ).rowcount
-    )
+    cancelled = connection.execute(
+        update(runs)
+        .where(*_active(run_id, dagster_run_id))
+        .values(status=RunStatus.CANCELLED, ended_at=now, error=storable(reason))
+    ).rowcount
+    if cancelled:
+        _tell(connection, run_id)
+    return bool(cancelled)
 
 
 def _active(run_id: str, dagster_run_id: str | None) -> list[ColumnElement[bool]]:
@@ -173,6 +176,13 @@ def _end(
     connection.execute(
         update(runs).where(runs.c.id == run_id).values(status=status, ended_at=now, **values)
     )
+    _tell(connection, run_id)
+
+
+def _tell(connection: Connection, run_id: str) -> None:
+    ended = find_run(connection, run_id)
+    if ended is not None:
+        tell_ended(connection, ended)
 
 
 def _note_success(connection: Connection, job_id: str, now: dt.datetime, **values: object) -> None:
