@@ -541,9 +541,3 @@ class TestCheckMappings:
         except RequestInvalid as error:
             found = [problem.field for problem in error.problems]
         assert found == fields
-
-
-def test_count_by_status(shop: Shop) -> None:
-    shop.add()
-    shop.delete(shop.add())
-    assert shop.do(import_jobs.count_import_jobs) == {"RUNNING": 1, "TERMINATED": 1}

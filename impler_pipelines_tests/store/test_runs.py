@@ -453,11 +453,6 @@ class TestRead:
         shop.delete(job)
         assert [run.id for run in shop.history(job)] == [first.id]
 
-    def test_count_by_status(self, shop: Shop, job: ImportJob, first: Run) -> None:
-        shop.begin(job, first)
-        shop.ask(job, now=NOW + MINUTE)
-        assert shop.do(runs.count_runs) == {"QUEUED": 1, "RUNNING": 1}
-
 
 class TestUniqueDueTime:
     def test_a_second_run_of_a_due_time(self, shop: Shop, job: ImportJob, first: Run) -> None:

@@ -63,7 +63,7 @@ def settle(
         _cancel_queued(connection, job_id, status, now=now)
     connection.execute(update(import_jobs).where(import_jobs.c.id == job_id).values(values))
     if status is ImportJobStatus.COMPLETED and status is not before:
-        logs.note("import_job.completed", import_job_id=job_id, ends_on=row.ends_on)
+        logs.note("import_job.completed", by="end", import_job_id=job_id, ends_on=row.ends_on)
     return status
 
 
@@ -111,7 +111,7 @@ def complete_ended_import_jobs(connection: Connection, *, now: dt.datetime) -> i
             .values(status=ImportJobStatus.COMPLETED, next_run=None, paused_at=None, updated_at=now)
         )
     for job_id in ended:
-        logs.note("import_job.completed", import_job_id=job_id)
+        logs.note("import_job.completed", by="end", import_job_id=job_id)
     return len(ended)
 
 
