@@ -33,13 +33,17 @@ def tick_told(runtime: Runtime, sync: Synchronizer) -> Iterator[None]:
             with runtime.transaction() as connection:
                 note_tick(connection, now=sync.now, in_step=False)
         raise
-    _trouble.over()
+    if sync.refused:
+        _trouble.begun("; ".join(sync.refused))
+    else:
+        _trouble.over()
     _tell(sync, begun)
     with runtime.transaction() as connection:
-        note_tick(connection, now=sync.now, in_step=True)
+        note_tick(connection, now=sync.now, in_step=not sync.refused)
         fold_tallies(connection)
 
 
 def _tell(sync: Synchronizer, begun: float) -> None:
-    if sync.done:
-        logs.note("sync.acted", did="; ".join(sync.done), seconds=time.perf_counter() - begun)
+    did = [what for what in sync.done if what not in sync.refused]
+    if did:
+        logs.note("sync.acted", did="; ".join(did), seconds=time.perf_counter() - begun)

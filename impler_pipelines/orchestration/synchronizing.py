@@ -27,12 +27,16 @@ MAX_LAUNCHES = 3
 
 
 class Synchronizer:
-    """One tick's work at the moment ``now``; ``done`` says in words what was done."""
+    """One tick's work at the moment ``now``.
+
+    ``done`` says in words what was done, and what was not since Dagster ``refused`` it.
+    """
 
     def __init__(self, runtime: Runtime, now: dt.datetime) -> None:
         self._runtime = runtime
         self.now = now
         self.done: list[str] = []
+        self.refused: list[str] = []
 
     def reload_if_changed(self, snapshot: Mapping[str, Definition]) -> None:
         """Reload the code location if import jobs were added, removed, rescheduled or renamed."""
@@ -129,6 +133,7 @@ class Synchronizer:
         try:
             yield
         except DagsterRefused as error:
+            self.refused.append(str(error))
             self.done.append(str(error))
 
     def _switch(self, job_id: str, *, running: bool) -> None:

@@ -87,7 +87,7 @@ class TestTotals:
         job = shop.add(now=at("12:00"))
         run = shop.begin(job, shop.history(job)[0], now=at("12:02"))
         with shop.transaction() as connection:
-            runs.note_progress(connection, run.id, {"bytes": 1000, "http_status": 200})
+            runs.note_progress(connection, run.id, {"bytes": 1000}, dagster_run_id="dagster-1")
         shop.load(job, run, now=at("12:03"))
         claim = shop.do(claim_due_run, job.id, now=at("13:00"))
         assert claim.run is not None

@@ -18,7 +18,7 @@ from impler_pipelines.errors import RunCancelled
 from impler_pipelines.model import FeedState, ImportJobStatus, LoadCounts, RunStatus
 from impler_pipelines.store.codec import FEED_STATE, encode, storable
 from impler_pipelines.store.runs.asked import ACTIVE, find_run, get_run, lock_status
-from impler_pipelines.store.runs.telling import tell_ended
+from impler_pipelines.store.runs.telling import tell_ended, tell_given_back
 from impler_pipelines.store.tables import import_jobs, runs
 
 
@@ -122,13 +122,15 @@ def give_back(connection: Connection, run_id: str, *, dagster_run_id: str | None
     What its attempts have counted stays; not if another Dagster run is executing it.
     """
     _lock_job_of(connection, run_id)
-    return bool(
-        connection.execute(
-            update(runs)
-            .where(*_active(run_id, dagster_run_id))
-            .values(status=RunStatus.QUEUED, dagster_run_id=None, heartbeat_at=None)
-        ).rowcount
-    )
+    given_back = connection.execute(
+        update(runs)
+        .where(*_active(run_id, dagster_run_id))
+        .values(status=RunStatus.QUEUED, dagster_run_id=None, heartbeat_at=None)
+    ).rowcount
+    run = find_run(connection, run_id) if given_back else None
+    if run is not None:
+        tell_given_back(run)
+    return bool(given_back)
 
 
 def cancel_run(

@@ -55,6 +55,11 @@ def tell_begun(connection: Connection, run: Run, *, now: dt.datetime) -> None:
         add_tallies(connection, *observation("run_start_delay_seconds", run.trigger, late))
 
 
+def tell_given_back(run: Run) -> None:
+    """The process of a Run was lost; it waits to be launched again."""
+    logs.note("run.given_back", level=logging.WARNING, **ids_of(run), attempts=run.attempts)
+
+
 def tell_ended(connection: Connection, run: Run) -> None:
     """A Run has ended, in whatever way; what it counted is told for the way it ended."""
     seconds = None
