@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import signal
 import subprocess
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from impler_pipelines import logs
 from impler_pipelines.supervisor.descendants import descendants
 
 LONGEST_BACKOFF_SECONDS = 30.0
@@ -56,9 +58,12 @@ class Child:
 
     def start(self, running: subprocess.Popen[bytes] | None = None) -> None:
         """Start a process, or take over one that is ``running``; there must be none yet."""
+        again = self.process is not None
         self.process = running or self.spec.launch()
         self._started = time.monotonic()
         self._retry_at = None
+        event = "part.restarted" if again else "part.started"
+        logs.note(event, part=self.spec.name, part_pid=self.pid)
 
     @property
     def alive(self) -> bool:
@@ -87,6 +92,15 @@ class Child:
             delay = backoff(self.failures)
             self.failures += 1
             self._retry_at = now + delay
+            logs.note(
+                "part.exited",
+                level=logging.ERROR,
+                part=self.spec.name,
+                part_pid=self.pid,
+                how=self.how_it_ended(),
+                lived_seconds=now - self._started,
+                restart_in_seconds=delay,
+            )
             return (
                 f"{self.spec.name} ended ({self.how_it_ended()});"
                 f" starting it again in {delay:.0f} s (log: {self.spec.log})"

@@ -56,11 +56,28 @@ def private_directory(path: Path) -> Path:
 
 
 def log_file(settings: Settings, name: str) -> Path:
-    """Where the child of that name logs; a large log is put aside as ``NAME.log.1`` first."""
+    """Where the child of that name logs; a large log is put aside first."""
     path = private_directory(settings.home / "logs") / f"{name}.log"
-    if path.exists() and path.stat().st_size > _LARGE_LOG_BYTES:
-        path.replace(path.with_name(f"{path.name}.1"))
+    put_aside_if_large(path)
     return path
+
+
+def put_aside_if_large(log: Path) -> None:
+    """Copy a log of more than 10 MiB to ``NAME.log.1`` and empty it, under whoever appends to it.
+
+    What is written between the two is lost: a line or two, of some hundred thousand.
+    """
+    if not log.exists() or log.stat().st_size <= _LARGE_LOG_BYTES:
+        return
+    former = log.with_name(f"{log.name}.1")
+    with log.open("rb") as present, open(former, "wb", opener=private_file) as kept:
+        shutil.copyfileobj(present, kept)
+    os.truncate(log, 0)
+
+
+def private_file(path: str, flags: int) -> int:
+    """An opener of files for their owner's eyes only, such as logs, which may quote data."""
+    return os.open(path, flags, 0o600)
 
 
 def prepare_dagster_home(settings: Settings, code_server_port: int | None = None) -> Path:

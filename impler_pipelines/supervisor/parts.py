@@ -118,6 +118,7 @@ class Parts:
             *("--host", LOOPBACK, "--port", str(port)),
             *("--module-name", _DEFINITIONS, "--location-name", LOCATION_NAME),
             "--use-python-environment-entry-point",
+            *self._log_format(),
         ]
         return self._spec(CODE_SERVER, command, lambda: accepts_connections(port), stage=1)
 
@@ -127,12 +128,16 @@ class Parts:
         command = [
             *(str(self.bin / "dagster-webserver"), "--workspace", str(workspace)),
             *("--host", host, "--port", str(port)),
+            *self._log_format(),
         ]
         return self._spec(WEBSERVER, command, lambda: answers(host, port, "/server_info"), stage=2)
 
     def daemon(self, workspace: Path) -> ChildSpec:
         """Dagster's daemon: schedules, sensors, the run queue."""
-        command = [str(self.bin / "dagster-daemon"), "run", "--workspace", str(workspace)]
+        command = [
+            *(str(self.bin / "dagster-daemon"), "run", "--workspace", str(workspace)),
+            *self._log_format(),
+        ]
         return self._spec(DAEMON, command, lambda: True, stage=2)
 
     def api(self) -> ChildSpec:
@@ -145,6 +150,10 @@ class Parts:
         """The sample feed's server, for demonstrations."""
         command = [sys.executable, "-m", "impler_pipelines.supervisor.sample.server", str(port)]
         return self._spec("sample-feed", command, lambda: accepts_connections(port), stage=1)
+
+    def _log_format(self) -> list[str]:
+        """Dagster's own lines are JSON where ours are; their text has no key=value form."""
+        return ["--log-format", "json"] if self.settings.log_format == "json" else []
 
     def _spec(
         self, name: str, command: list[str], ready: Callable[[], bool], *, stage: int

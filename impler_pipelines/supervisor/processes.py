@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
 
+from impler_pipelines import logs
 from impler_pipelines.errors import StateConflict
 from impler_pipelines.supervisor.child import Child, ChildSpec
 from impler_pipelines.supervisor.descendants import descendants, end, reap_orphans
+from impler_pipelines.supervisor.home import put_aside_if_large
 from impler_pipelines.supervisor.lifeline import Lifeline
 
 _TICK_SECONDS = 1.0
@@ -56,6 +59,7 @@ class Supervisor:
         """Restart what ends, with backoff, until it is time to stop."""
         while not self.lifeline.wait(_TICK_SECONDS):
             for child in self.children:
+                put_aside_if_large(child.spec.log)
                 news = child.revive()
                 if news:
                     self.say(news)
@@ -78,10 +82,14 @@ class Supervisor:
     def _is_ready(self, child: Child, began: float) -> bool:
         spec = child.spec
         if not child.alive:
+            how = child.how_it_ended()
+            logs.note("part.failed", level=logging.ERROR, part=spec.name, how=how)
             raise StateConflict(f"{spec.name} did not start ({child.how_it_ended()}){_tail(spec)}")
         if spec.ready():
             return True
         if time.monotonic() - began > spec.start_limit:
+            how = f"not ready within {spec.start_limit:.0f} s"
+            logs.note("part.failed", level=logging.ERROR, part=spec.name, how=how)
             raise StateConflict(
                 f"{spec.name} was not ready within {spec.start_limit:.0f} s{_tail(spec)}"
             )
@@ -106,6 +114,8 @@ class Supervisor:
                 child.send(number)
                 sent[child] = (time.monotonic(), patience)
             self.lifeline.pause(_POLL_SECONDS)
+        for child in steps:
+            logs.note("part.stopped", part=child.spec.name, how=child.how_it_ended())
 
     def _end_strays(self) -> None:
         """End descendants that belong to no living child, or to nothing at all."""

@@ -10,13 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from impler_pipelines.supervisor.account import Account
+from impler_pipelines.supervisor.home import private_file
 
 _LAUNCH = str(Path(__file__).with_name("launch.py"))
-
-
-def _private(path: str, flags: int) -> int:
-    """Logs may quote data: for the owner's eyes."""
-    return os.open(path, flags, 0o600)
 
 
 def spawn(
@@ -40,7 +36,7 @@ def spawn(
     who = ("-", "-") if account is None else (str(account.uid), str(account.gid))
     signal_number = "-" if death_signal is None else str(int(death_signal))
     launch = [sys.executable, "-I", "-S", _LAUNCH, str(os.getpid()), signal_number, *who]
-    with open(log, "ab", opener=_private) as output:
+    with open(log, "ab", opener=private_file) as output:
         return subprocess.Popen(  # noqa: S603 - our own fixed commands, no shell
             [*launch, *command],
             stdin=subprocess.DEVNULL,

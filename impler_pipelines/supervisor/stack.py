@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
+from impler_pipelines import __version__, logs
 from impler_pipelines.errors import StateConflict
 from impler_pipelines.settings import Settings
 from impler_pipelines.store.engine import open_store, transaction
@@ -60,6 +61,7 @@ def run_stack(
         settings = settings.model_copy(update={"allow_private_addresses": True})
     with Lifeline() as lifeline, locked_parts(settings, chosen):
         become_subreaper()
+        _speak(settings, chosen)
         stack = _Stack(settings, chosen, Supervisor(lifeline, say), say, demo=demo)
         try:
             if stack.start():
@@ -70,9 +72,22 @@ def run_stack(
         finally:
             if lifeline.reason is not None:
                 say(f"stopping ({lifeline.reason})")
+            logs.note("stack.stopping", reason=lifeline.reason or "it could not start")
             stack.supervisor.stop()
+            logs.note("stack.stopped")
             say("stopped")
     return 0
+
+
+def _speak(settings: Settings, chosen: Sequence[str]) -> None:
+    """The terminal is for a person; what an operator looks for later is logged beside the parts."""
+    logs.configure(
+        "supervisor",
+        form=settings.log_format,
+        level=settings.log_level,
+        file=log_file(settings, "supervisor"),
+    )
+    logs.note("stack.starting", parts=",".join(chosen), home=settings.home, version=__version__)
 
 
 class _Stack:
@@ -110,6 +125,7 @@ class _Stack:
             return False
         if not self._start_servers(parts):
             return False
+        logs.note("stack.ready")
         self._tell()
         return not self.demo or self._start_demo(parts)
 
