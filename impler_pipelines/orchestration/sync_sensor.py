@@ -13,7 +13,6 @@ Each tick, in this order, and at most one reload a tick:
 from __future__ import annotations
 
 import datetime as dt
-import logging
 from collections.abc import Callable, Mapping
 
 from dagster import (
@@ -31,8 +30,6 @@ from impler_pipelines.orchestration.runtime import Runtime, utc_now
 from impler_pipelines.orchestration.sync_log import tick_told
 from impler_pipelines.orchestration.synchronizing import Synchronizer
 from impler_pipelines.store.sync import Definition
-
-_log = logging.getLogger(__name__)
 
 # The daemon looks every five seconds and would find an interval of five just short of over.
 INTERVAL_SECONDS = 4
@@ -57,8 +54,7 @@ def build_sync_sensor(
                 cursor = _synchronize(sync, snapshot(), context.cursor)
         except DagsterUnavailable as error:
             # At start the daemon ticks before the webserver is up. What is left waits for a tick.
-            # Not context.log: each tick that uses it leaves a file which nothing ever deletes.
-            _log.warning("%s", error)
+            # Told by tick_told. Not by context.log: each tick that uses it leaves a file for ever.
             sync.done.append(f"{error} The rest waits for the next tick.")
             cursor = context.cursor
         reason = "; ".join(sync.done) or "Everything is in step."

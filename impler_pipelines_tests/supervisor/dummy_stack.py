@@ -11,6 +11,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from impler_pipelines import logs
 from impler_pipelines.errors import StateConflict
 from impler_pipelines.settings import Settings
 from impler_pipelines.supervisor.child import ChildSpec
@@ -60,6 +61,7 @@ def main(home: Path, kinds: list[str]) -> int:
     settings = Settings.load(home=home, database_url="")
     mark = f"{home}:test"
     parts = Parts(settings, {MARK: mark})
+    logs.configure("supervisor", form="json", file=log_file(settings, "supervisor"))
     with Lifeline() as lifeline, locked_parts(settings, ["dummies"]):
         become_subreaper()
         supervisor = Supervisor(lifeline, say_line)

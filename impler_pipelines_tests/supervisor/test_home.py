@@ -11,7 +11,12 @@ import yaml
 from impler_pipelines.errors import SettingInvalid, StateConflict
 from impler_pipelines.settings import Settings
 from impler_pipelines.supervisor.child import LONGEST_BACKOFF_SECONDS, backoff
-from impler_pipelines.supervisor.home import locked_parts, log_file, prepare_dagster_home
+from impler_pipelines.supervisor.home import (
+    locked_parts,
+    log_file,
+    prepare_dagster_home,
+    put_aside_if_large,
+)
 from impler_pipelines.supervisor.parts import PARTS, chosen_parts, stack_environment
 from impler_pipelines.supervisor.ports import answers, free_port, require_free
 from impler_pipelines_tests.feed_server import FeedServer
@@ -53,8 +58,20 @@ class TestLogFile:
     def test_a_large_log_is_put_aside(self, settings: Settings) -> None:
         path = log_file(settings, "api")
         path.write_bytes(b"x" * (10 * 1024**2 + 1))
-        assert not log_file(settings, "api").exists()
-        assert path.with_name("api.log.1").exists()
+        assert log_file(settings, "api").stat().st_size == 0
+        former = path.with_name("api.log.1")
+        assert former.stat().st_size == 10 * 1024**2 + 1
+        assert former.stat().st_mode & 0o777 == 0o600
+
+    def test_also_under_a_process_that_writes_to_it(self, settings: Settings) -> None:
+        path = log_file(settings, "api")
+        with path.open("ab", buffering=0) as written_to:  # as spawn opens it
+            written_to.write(b"x" * (10 * 1024**2 + 1))
+            put_aside_if_large(path)
+            written_to.write(b"and on")
+            put_aside_if_large(path)
+        assert path.read_bytes() == b"and on"
+        assert path.with_name("api.log.1").stat().st_size > 10 * 1024**2
 
     def test_a_small_one_goes_on(self, settings: Settings) -> None:
         log_file(settings, "api").write_text("before")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -57,6 +59,10 @@ class DummyStack:
 
     def said(self) -> str:
         return self.output.read_text()
+
+    def logged(self) -> list[dict[str, Any]]:
+        lines = (self.home / "logs" / "supervisor.log").read_text().splitlines()
+        return [json.loads(line) for line in lines]
 
     def until_said(self, words: str) -> None:
         until(lambda: words in self.said(), f"{words!r} in the output")
@@ -167,13 +173,22 @@ class TestStartedByAScript:
 
 
 class TestRestart:
-    def test_a_killed_child_is_started_again_and_said(self, stack: DummyStack) -> None:
-        stack.start("sleeper")
+    def test_a_killed_child_is_started_again_said_and_logged(self, stack: DummyStack) -> None:
+        pid = stack.start("sleeper")
         first = stack.child("sleeper")
         os.kill(first, signal.SIGKILL)
         second = until(lambda: (p := stack.child("sleeper")) != first and p, "a second process")
         assert alive({second})
         assert "sleeper ended (signal SIGKILL); starting it again in 1 s" in stack.said()
+        os.kill(pid, signal.SIGINT)
+        stack.until_gone()
+        told = [line for line in stack.logged() if line["part"] == "sleeper"]
+        assert [(line["event"], line.get("part_pid"), line.get("how")) for line in told] == [
+            ("part.started", first, None),
+            ("part.exited", first, "signal SIGKILL"),
+            ("part.restarted", second, None),
+            ("part.stopped", None, "signal SIGTERM"),
+        ]
 
     @pytest.mark.skipif(sys.platform != "linux", reason="orphans go to process 1 elsewhere")
     def test_orphans_are_adopted_and_reaped(self, stack: DummyStack) -> None:
