@@ -127,8 +127,8 @@ def bound_value(name: str) -> Any:
 class Outage:
     """Says once that something does not work, and once that it does again, with the seconds."""
 
-    def __init__(self, begins: str, ends: str) -> None:
-        self._begins, self._ends = begins, ends
+    def __init__(self, begins: str, ends: str, *, level: int = logging.WARNING) -> None:
+        self._begins, self._ends, self._level = begins, ends, level
         self._since: float | None = None
         self._lock = threading.Lock()
 
@@ -138,7 +138,7 @@ class Outage:
             known, self._since = self._since, self._since or time.monotonic()
         if known is None:
             fields = {"error": str(reason)}
-            _speak(_record(self._begins, logging.ERROR, fields))
+            _speak(_record(self._begins, self._level, fields))
 
     def over(self) -> None:
         """It worked just now."""

@@ -56,8 +56,10 @@ def main() -> int:
     )
     server = _Server(config)
     logs.note("api.starting", host=settings.api_host, port=settings.api_port)
-    server.run()
-    logs.note("api.stopped")
+    try:
+        server.run()
+    finally:
+        logs.note("api.stopped")
     return 0 if server.started else 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from impler_pipelines.errors import StoreBusy, StoreUnavailable
 # Deadlock, statement timeout, lock timeout, serialisation: the server is there, and in the way.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _BUSY_STATES = frozenset({"40P01", "57014", "55P03", "40001"})
-_outage = logs.Outage("store.unreachable", "store.reachable")  # of this process
+_outage = logs.Outage("store.unreachable", "store.reachable", level=logging.ERROR)  # of a process
 
 
 def open_store(url: str, *, pool_size: int = 5) -> Engine:
