@@ -127,7 +127,10 @@ class FeedMalformed(FeedUnreadable):
 
     def __init__(self, reason: str, *, line: int | None = None, column: int | None = None) -> None:
         where = f" at line {line}, column {column}" if line is not None else ""
-        super().__init__(f"The feed is not well-formed XML{where}: {reason}")
+        super().__init__(
+            f"The feed is not well-formed XML{where}: {reason}."
+            " Nothing of it is imported: ask the publisher to repair it."
+        )
         self.reason, self.line, self.column = reason, line, column
 
 

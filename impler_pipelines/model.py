@@ -299,4 +299,5 @@ class ImportPlan:
     filters: tuple[Filter, ...]
     destinations: tuple[SqlDestination, ...]
     feed_state: FeedState
+    loaded_rows: bool  # whether the last load had any
     fingerprint: str

@@ -29,6 +29,7 @@ _REFUSED_LOGINS = (
     "permission denied",
     "is not permitted to log in",
 )
+_LIBPQ_HINT = " Is the server running on that host and accepting TCP/IP connections?"
 # https://sqlite.org/rescode.html: primary result codes.
 _TRANSIENT_SQLITE = frozenset(
     {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL}
@@ -59,7 +60,7 @@ def translated(engine: sa.Engine) -> Iterator[None]:
         raise _fault(engine, error.orig or error, lost) from error
     except sa.exc.TimeoutError as error:
         raise DestinationUnavailable(
-            f"{public_name(engine.url)}: no connection came free in time"
+            f"The destination {public_name(engine.url)} is busy: no connection came free in time"
         ) from error
     except sa.exc.SQLAlchemyError as error:
         raise _fault(engine, error, False) from error
@@ -68,10 +69,24 @@ def translated(engine: sa.Engine) -> Iterator[None]:
 
 
 def _fault(engine: sa.Engine, error: BaseException, lost: bool) -> PipelineError:
-    message = f"{public_name(engine.url)}: {_words(engine, error)}"
+    name, words = f"The destination {public_name(engine.url)}", _words(engine, error)
     if lost or _is_transient(engine, error):
-        return DestinationUnavailable(message)
-    return DestinationRefused(message)
+        return DestinationUnavailable(f"{name} can't be reached or is busy: {words}")
+    return DestinationRefused(f"{name} refused the load: {words}{_advice(error, words)}")
+
+
+def _advice(error: BaseException, words: str) -> str:
+    """What to do about PostgreSQL's commonest refusals; nothing where its words have to do."""
+    state = str(getattr(error, "sqlstate", None) or "")
+    if state.startswith("23"):
+        return ". Remove that rule from the table, or give the destination another table"
+    if state == "42501" or "permission denied" in words:
+        return ". Give the destination's user that right, or use another user"
+    if "password" in words:
+        return ". Check user and password in the destination's URL"
+    if "does not exist" in words:
+        return ". Check the destination's URL"
+    return ""
 
 
 def _is_transient(engine: sa.Engine, error: BaseException) -> bool:
@@ -102,5 +117,6 @@ def _words(engine: sa.Engine, error: BaseException) -> str:
     # PostgreSQL's primary message; its DETAIL quotes rows.
     primary = getattr(getattr(error, "diag", None), "message_primary", None)
     words = " ".join(str(primary or error).split()) or type(error).__name__
+    words = words.removesuffix(_LIBPQ_HINT)
     password = engine.url.password
     return words.replace(password, "***") if password else words

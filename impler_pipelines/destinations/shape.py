@@ -92,11 +92,7 @@ def _missing(connection: sa.Connection, table: sa.Table, shape: Shape) -> list[s
     fold = str if connection.dialect.name == "postgresql" else str.casefold
     types = {fold(name): type_ for name, type_ in shape.columns.items()}
     where = f"Table {table.fullname!r}"
-    if any(fold(name) not in types for name in SYSTEM_COLUMNS):
-        raise DestinationRefused(
-            f"{where} was not made by an import (it lacks one of {', '.join(SYSTEM_COLUMNS)}):"
-            " give the destination another table name"
-        )
+    _check_system_columns({fold(name) for name in SYSTEM_COLUMNS} - types.keys(), where)
     for column in table.columns:
         has, needs = types.get(fold(column.name)), _type_name(column.type, connection)
         if has is not None and has != needs:
@@ -109,13 +105,32 @@ def _missing(connection: sa.Connection, table: sa.Table, shape: Shape) -> list[s
     return [column for column in table.columns if fold(column.name) not in types]
 
 
+def _check_system_columns(lacking: set[str], where: str) -> None:
+    if not lacking:
+        return
+    if len(lacking) == len(SYSTEM_COLUMNS):
+        raise DestinationRefused(
+            f"{where} was not made by an import (it lacks {', '.join(SYSTEM_COLUMNS)}):"
+            " give the destination another table name"
+        )
+    raise DestinationRefused(
+        f"{where} lacks {', '.join(sorted(lacking))}, which every import needs: put it back, or"
+        " rename the table (the next run then makes a new one)"
+    )
+
+
 def _check_key(table: sa.Table, shape: Shape, where: str) -> None:
     needed = [column.name for column in table.primary_key.columns]
     if set(shape.key) != set(needed):
-        has = f"the primary key ({', '.join(shape.key)})" if shape.key else "no primary key"
+        key = ", ".join(needed)
+        if not shape.key:
+            raise DestinationRefused(
+                f"{where} has no primary key, and an import needs ({key}): restore it, or rename"
+                " the table (the next run then makes a new one)"
+            )
         raise DestinationRefused(
-            f"{where} has {has}, and this destination's mode needs ({', '.join(needed)}): restore"
-            " the key, set the mode that the table was made with, or name another table"
+            f"{where} has the primary key ({', '.join(shape.key)}), and this destination's mode"
+            f" needs ({key}): set the mode that the table was made with, or name another table"
         )
 
 

@@ -24,7 +24,12 @@ from impler_pipelines.destinations.portable import load_portably
 from impler_pipelines.destinations.postgres import load_into_postgres
 from impler_pipelines.destinations.rows import conformed, rows_schema
 from impler_pipelines.destinations.shape import table_is_there
-from impler_pipelines.destinations.tables import destination_table, stage_table
+from impler_pipelines.destinations.tables import (
+    IMPORT_JOB_ID,
+    destination_table,
+    stage_table,
+)
+from impler_pipelines.errors import DestinationRefused
 from impler_pipelines.model import Column, LoadCounts, LoadMode
 
 __all__ = [
@@ -34,6 +39,7 @@ __all__ = [
     "check_table_name",
     "default_schema",
     "default_table_name",
+    "holds_load",
     "load_rows",
     "open_destination",
     "rows_schema",
@@ -58,6 +64,30 @@ def table_exists(engine: sa.Engine, table: str) -> bool:
     """
     with translated(engine), engine.connect() as connection:
         return table_is_there(connection, table, default_schema(engine))
+
+
+def holds_load(
+    engine: sa.Engine,
+    table: str,
+    columns: Sequence[Column],
+    import_job_id: str,
+    *,
+    with_rows: bool,
+) -> bool:
+    """Whether the table has all these columns and, if ``with_rows``, rows of the import job.
+
+    One cheap query. Raises ``DestinationUnavailable`` or ``DestinationRefused`` if the
+    destination can't be reached; a table that can't be read, for whatever reason, holds nothing.
+    """
+    shape = destination_table(table, default_schema(engine), columns, LoadMode.UPSERT)
+    mine = sa.select(shape).where(shape.c[IMPORT_JOB_ID] == import_job_id).limit(1).subquery()
+    with translated(engine), engine.connect() as connection:
+        try:
+            with translated(engine):
+                found = connection.execute(sa.select(sa.literal(1)).select_from(mine)).first()
+        except DestinationRefused:
+            return False
+    return found is not None or not with_rows
 
 
 def load_rows(

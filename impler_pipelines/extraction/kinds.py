@@ -32,11 +32,16 @@ def refuse_text(head: str) -> None:
     """Raise ``FeedUnreadable`` if ``head`` begins a web page, JSON, or nothing at all."""
     start = head.lstrip("\ufeff")
     if not start.strip():
-        raise FeedUnreadable("The feed is empty.")
+        raise FeedUnreadable(
+            "The feed is empty: its address gives no content."
+            " Check the address, or ask the publisher."
+        )
     if _WEB_PAGE.match(start):
         raise web_page()
     if _JSON.match(start):
-        raise FeedUnreadable("The address gives JSON, not an XML feed.")
+        raise FeedUnreadable(
+            "The address gives JSON, not an XML feed: look for its RSS, Atom or XML address."
+        )
 
 
 def web_page() -> FeedUnreadable:

@@ -32,6 +32,7 @@ _OUT_OF_BOUNDS = {
 _PREFIX_MESSAGE = re.compile(r"Namespace prefix (\S+) (?:for \S+ )?on ")
 # What lxml takes as a name; no element of a document that parses has another.
 _POSSIBLE_NAME = re.compile(r"[^\x00-\x20{}<>&\x7f-\x9f\ud800-\udfff\ufffe\uffff]+")
+_TAIL_BYTES = 1024  # what is looked at for the root's end tag
 _LONGEST_LOG = 100  # libxml2 stops writing errors down here, fatal ones too
 _SURVEY_SWEEP_BYTES = 1024**2  # when all elements are asked for, text needs its neighbours
 
@@ -60,6 +61,7 @@ class ElementStream:
         self._root: etree._Element | None = None
         self._since_progress = 0
         self._guard = TagGuard(document.limits)
+        self._tail = b""
         self.undeclared: set[str] = set()
         self.bytes_read = 0
 
@@ -74,6 +76,7 @@ class ElementStream:
                 continue
             self._guard.watch(chunk)
             self._feed(parser, chunk)
+            self._tail = (self._tail + chunk)[-_TAIL_BYTES:]
             self.bytes_read += len(chunk)
             events: list[Event] = list(parser.read_events())
             if events:
@@ -138,14 +141,19 @@ class ElementStream:
         except etree.XMLSyntaxError as error:
             log = parser.feed_error_log
             if any(entry.type not in _HARMLESS for entry in log):
-                raise self._explained(parser) from error
+                raise self._explained(parser, cut_short=not self._root_is_closed()) from error
             if len(log) >= _LONGEST_LOG and (opinion := _second_opinion(self._document.chunks())):
                 raise opinion from error
         for entry in parser.feed_error_log:
             if entry.type == _UNDECLARED_PREFIX and (m := _PREFIX_MESSAGE.match(entry.message)):
                 self.undeclared.add(m[1])
 
-    def _explained(self, parser: etree.XMLPullParser) -> PipelineError:
+    def _root_is_closed(self) -> bool:
+        """Whether the document's last bytes hold the end of its root element."""
+        root = re.escape(self._document.prolog.root.encode())
+        return re.search(rb"</" + root + rb"\s*>", self._tail) is not None
+
+    def _explained(self, parser: etree.XMLPullParser, *, cut_short: bool = False) -> PipelineError:
         entries = [e for e in parser.feed_error_log if e.type not in _HARMLESS]
         if not entries:
             opinion = _second_opinion(self._document.chunks())
@@ -153,6 +161,7 @@ class ElementStream:
         entry = next((e for e in entries if e.level == etree.ErrorLevels.FATAL), entries[0])
         message = " ".join(entry.message.split()) or "it can't be parsed"
         if entry.type not in _OUT_OF_BOUNDS and "too big" not in message:
+            message = f"it breaks off before its end ({message})" if cut_short else message
             return FeedMalformed(message, line=entry.line or None, column=entry.column or None)
         if "depth" in message:
             depth = max(self._limits.max_depth, _LIBXML2_DEPTH)

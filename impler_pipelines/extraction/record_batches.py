@@ -13,6 +13,7 @@ from impler_pipelines.extraction.limits import Limits
 from impler_pipelines.extraction.matching import NameMatcher
 from impler_pipelines.extraction.paths import Segments, join_path, split_path, starts_with
 from impler_pipelines.extraction.record_elements import RecordElements
+from impler_pipelines.extraction.survey import survey
 from impler_pipelines.model import FieldMapping
 
 if TYPE_CHECKING:
@@ -128,6 +129,18 @@ class RecordStream:
         most_rows = min(self._batch_rows, _BATCH_BYTES // max(repeated_bytes, 1))
         return RowReader(inside, constants, matcher), max(most_rows, 1)
 
+    def _refuse_renamed_records(self, path: str) -> None:
+        """A feed without a record is empty for now, unless other records stand in their place."""
+        seen = survey(self._document, lambda _: None, lambda: None)
+        around = self._record_path[:-1]
+        for shape in seen.root.walk():
+            structured = shape.repeats and len(shape.children) > 1
+            if structured and split_path(shape.path)[:-1] == around:
+                raise FeedHasNoRecords(
+                    f"The feed has no {path!r} any more, but {shape.path!r} in its place:"
+                    " choose its record path and mappings anew."
+                )
+
     def _batch(self, rows: list[Row]) -> pa.RecordBatch:
         import pyarrow as pa
 
@@ -148,7 +161,9 @@ class RecordStream:
                 raise FeedHasNoRecords(
                     f"The feed has no {path!r} any more, nor the element around it:"
                     " it is another kind of document than the one that was mapped."
+                    " Check its address, or choose its record path and mappings anew."
                 )
+            self._refuse_renamed_records(path)
             warnings.append(f"The feed has no record: there is no {path!r} in it at present.")
         self.warnings = tuple(warnings)
         self.missing_paths = tuple(

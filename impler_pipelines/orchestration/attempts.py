@@ -31,6 +31,7 @@ from impler_pipelines.errors import (
     TransientError,
 )
 from impler_pipelines.model import FeedState, ImportPlan, Run
+from impler_pipelines.orchestration.failures import told, waits_too_long, without_cause
 from impler_pipelines.orchestration.names import (
     RUN_ID_TAG,
     import_job_id_of_job,
@@ -40,11 +41,6 @@ from impler_pipelines.orchestration.op_log import OpLog
 from impler_pipelines.orchestration.runtime import Runtime, utc_now
 from impler_pipelines.store import import_jobs, plans, runs
 
-MAX_RETRIES = 3
-LONGEST_WAIT_SECONDS = 60.0  # a longer Retry-After ends the run and moves nextRun instead
-_FIRST_WAIT_SECONDS = 2.0
-_WAIT_GROWTH = 4.0
-
 
 class Attempt:
     """Used as ``with Attempt(context) as attempt: plan = attempt.begin()`` in every op."""
@@ -53,6 +49,7 @@ class Attempt:
         self._context = context
         self.runtime: Runtime = context.resources.runtime
         self._run: Run | None = None
+        self._plan: ImportPlan | None = None
         self._heartbeat: _Heartbeat | None = None
         self._log = OpLog(self.runtime, context.op.name)
 
@@ -92,17 +89,22 @@ class Attempt:
         self._log.begun(self.run)
         self._heartbeat = _Heartbeat(self.runtime, self.run.id, dagster_run.run_id)
         with self.runtime.transaction() as connection:
-            plan = plans.load_plan(connection, self.runtime.secrets, self.import_job_id)
+            self._plan = plan = plans.load_plan(
+                connection,
+                self.runtime.secrets,
+                self.import_job_id,
+                default_destination=self.runtime.destination_name,
+            )
         if known_run_id is None:
             self._tag(plan)
         return plan
 
     def known_feed(self, plan: ImportPlan) -> FeedState:
         """The validators to ask with: none where the rows would come out otherwise, or are gone."""
-        from impler_pipelines.orchestration.loading import all_tables_exist
+        from impler_pipelines.orchestration.loading import all_rows_stand
 
         known = plan.feed_state
-        if known.fingerprint != plan.fingerprint or not all_tables_exist(self.runtime, plan):
+        if known.fingerprint != plan.fingerprint or not all_rows_stand(self.runtime, plan):
             return FeedState()
         return known
 
@@ -174,24 +176,27 @@ class Attempt:
             wait = self._wait_seconds(error)
             self._context.log.warning(f"{error} Trying again in {wait:.0f} s.")
             self._log.retried(error, attempt=self._context.retry_number + 1, wait_seconds=wait)
-            raise RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=wait) from error
+            most = len(self.runtime.retry_waits)
+            raise RetryRequested(max_retries=most, seconds_to_wait=wait) from without_cause(error)
         if isinstance(error, TransientError):
             self._postpone(error)
         if isinstance(error, PipelineError):
-            raise Failure(description=str(error), allow_retries=False) from error
+            words = told(
+                error, plan=self._plan, tries=self._context.retry_number + 1, now=utc_now()
+            )
+            raise Failure(description=words, allow_retries=False) from without_cause(error)
         return False
 
     def _may_retry(self, error: TransientError) -> bool:
-        waits_too_long = (error.retry_after or 0) > LONGEST_WAIT_SECONDS
-        return self._context.retry_number < MAX_RETRIES and not waits_too_long
+        tries_left = self._context.retry_number < len(self.runtime.retry_waits)
+        return tries_left and not waits_too_long(error)
 
     def _wait_seconds(self, error: TransientError) -> float:
-        backoff = _FIRST_WAIT_SECONDS * _WAIT_GROWTH**self._context.retry_number
-        return max(backoff, error.retry_after or 0)
+        return max(self.runtime.retry_waits[self._context.retry_number], error.retry_after or 0)
 
     def _postpone(self, error: TransientError) -> None:
         """The server asked for a longer pause than a run may wait: the next run comes after it."""
-        if (error.retry_after or 0) <= LONGEST_WAIT_SECONDS:
+        if not waits_too_long(error):
             return
         until = utc_now() + timedelta(seconds=error.retry_after or 0)
         with self.runtime.transaction() as connection:

@@ -54,8 +54,9 @@ def _refuse_if_required(plan: ImportPlan, gone: set[str]) -> None:
     required = {c.key for c in plan.columns if c.is_required and not c.default_value}
     lost = [m for m in plan.mappings if m.path in gone and m.key in required]
     if lost:
-        named = ", ".join(f"{m.path} (column {m.key})" for m in lost)
+        named = ", ".join(f"{m.path!r} (required column {m.key!r})" for m in lost)
         raise MappingInvalid(
-            f"The feed has nothing any more at {named}: map the column anew.",
+            f"No record of the feed has a value at {named} any more:"
+            " map the column to another path, or ask the publisher.",
             paths=[m.path for m in lost],
         )

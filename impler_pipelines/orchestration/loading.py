@@ -11,11 +11,18 @@ from impler_pipelines import logs
 from impler_pipelines.destinations.sql import (
     LoadIdentity,
     address_check,
+    holds_load,
     load_rows,
     open_destination,
-    table_exists,
 )
-from impler_pipelines.model import FeedState, ImportPlan, LoadCounts, Run, SqlDestination
+from impler_pipelines.model import (
+    FeedState,
+    ImportPlan,
+    LoadCounts,
+    LoadMode,
+    Run,
+    SqlDestination,
+)
 from impler_pipelines.orchestration.references import MappedRows
 from impler_pipelines.orchestration.runtime import Runtime, utc_now
 from impler_pipelines.orchestration.tabular import read_batches, read_rejects
@@ -32,6 +39,8 @@ def load_all(
     Raises ``RunCancelled`` when the import job was deleted or the Run cancelled meanwhile; what
     the destination at hand had taken is rolled back.
     """
+    with runtime.transaction() as store:
+        runs.begin_load(store, **_attempt(run))
     counts: dict[str, LoadCounts] = {}
     # Destinations in the store's database come last, so that the record seals all of them.
     ordered = sorted(plan.destinations, key=lambda d: _in_store(runtime, d))
@@ -59,11 +68,21 @@ def load_all(
     return counts
 
 
-def all_tables_exist(runtime: Runtime, plan: ImportPlan) -> bool:
-    """Whether every destination still has its table; without one the feed is read anew."""
+def all_rows_stand(runtime: Runtime, plan: ImportPlan) -> bool:
+    """Whether every destination still has the table of the last load, its columns and its rows.
+
+    Tables that were dropped, emptied of this import job's rows, or have lost a column count as
+    not loaded. A single row that was deleted or changed by hand is not looked for.
+    """
     for destination in plan.destinations:
         with _opened(runtime, destination) as engine:
-            if not table_exists(engine, destination.table):
+            if not holds_load(
+                engine,
+                destination.table,
+                plan.columns,
+                plan.import_job_id,
+                with_rows=plan.loaded_rows,
+            ):
                 return False
     return True
 
@@ -80,7 +99,7 @@ def _load_one(
         load_rows(
             engine,
             destination.table,
-            destination.mode,
+            _mode(destination, mapped),
             plan.columns,
             read_batches(runtime.artifacts, mapped.rows_path),
             identity=LoadIdentity(
@@ -92,6 +111,23 @@ def _load_one(
             finish=finish,
             on_progress=lambda done: runtime.report("load_rows", done, "rows"),
         )
+
+
+def _mode(destination: SqlDestination, mapped: MappedRows) -> LoadMode:
+    """A load without a row empties no mirror: a feed that broke is likelier than an empty one."""
+    if destination.mode is LoadMode.MIRROR and not mapped.valid:
+        return LoadMode.UPSERT
+    return destination.mode
+
+
+def kept_rows_warnings(plan: ImportPlan, mapped: MappedRows) -> tuple[str, ...]:
+    """What is to be said where a mirror kept rows that this load does not have."""
+    return tuple(
+        f"No row was loaded, so the mirror {destination.table!r} keeps all rows it has. If the"
+        " feed is meant to be empty, delete this import job's rows from the table."
+        for destination in plan.destinations
+        if _mode(destination, mapped) is not destination.mode
+    )
 
 
 def _record(
@@ -122,6 +158,7 @@ def _record(
             fingerprint=plan.fingerprint if plan.fingerprint == mapped.fingerprint else None,
         ),
         now=utc_now(),
+        warnings=kept_rows_warnings(plan, mapped),
     )
 
 

@@ -140,11 +140,13 @@ def load_rows(context: OpExecutionContext, mapped: MappedRows) -> Iterator[Asset
 
     Rows that are there already and have not changed are left alone.
     """
-    from impler_pipelines.orchestration.loading import load_all
+    from impler_pipelines.orchestration.loading import kept_rows_warnings, load_all
 
     with Attempt(context) as attempt:
         plan = attempt.begin()
         loaded = load_all(attempt.runtime, plan, attempt.run, mapped)
+        for warning in kept_rows_warnings(plan, mapped):
+            context.log.warning(warning)
         for destination in plan.destinations:
             counts = loaded[destination.id]
             yield AssetMaterialization(

@@ -6,7 +6,7 @@ Nothing here goes stale: it keeps connections, never what was read over them.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from impler_pipelines.orchestration.dagster_gateway import DagsterGateway
     from impler_pipelines.store.secrets import SecretBox
 
+RETRY_WAITS_SECONDS = (2.0, 8.0, 32.0)  # before the second, third and fourth try of an op
+
 
 class Runtime:
     """One process's access to the store, Dagster and the artifacts; each opened on first use."""
@@ -29,9 +31,11 @@ class Runtime:
         settings: Settings,
         *,
         report: Callable[[str, int, str], None] = lambda _op, _done, _unit: None,
+        retry_waits: Sequence[float] = RETRY_WAITS_SECONDS,
     ) -> None:
         self.settings = settings
         self.report = report  # called with op, amount done and its unit as the ops go on
+        self.retry_waits = tuple(retry_waits)  # seconds; as many as an op is tried again
 
     @cached_property
     def engine(self) -> Engine:
@@ -53,6 +57,13 @@ class Runtime:
         from impler_pipelines.orchestration.dagster_gateway import DagsterGateway
 
         return DagsterGateway(self.settings.dagster_webserver_url)
+
+    @property
+    def destination_name(self) -> str:
+        """Which database destinations without a URL are in, without secrets; empty: the store's."""
+        from impler_pipelines.sources.urls import public_url
+
+        return public_url(self.settings.destination_url)
 
     @cached_property
     def artifacts(self) -> Artifacts:

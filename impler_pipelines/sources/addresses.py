@@ -66,7 +66,9 @@ def check_address(host: str, port: int, *, url: str, allow_private: bool) -> lis
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
-        raise FeedUnavailable(url, f"the host name {host!r} can't be resolved") from error
+        raise FeedUnavailable(
+            url, f"the host name {host!r} can't be resolved: check it for a typing mistake"
+        ) from error
     except (UnicodeError, ValueError, OverflowError) as error:
         raise UrlRefused(url, f"{host!r} is not a valid host name") from error
     addresses = [

@@ -23,6 +23,7 @@ from requests.utils import requote_uri
 from impler_pipelines import __version__
 from impler_pipelines.errors import FeedRefused, FeedUnavailable, LimitExceeded
 from impler_pipelines.model import FeedState, SourceAuth
+from impler_pipelines.sources.answers import advice
 from impler_pipelines.sources.content_encoding import ACCEPT_ENCODING, decoded
 from impler_pipelines.sources.deadline import Deadline
 from impler_pipelines.sources.dialling import CONNECT_SECONDS, open_session
@@ -213,7 +214,8 @@ class _Fetch:
         status = response.status_code
         if 200 <= status < 300 and status != 206:
             return
-        reason = f"the server answered {status} {response.reason or ''}".rstrip()
+        answered = f"the server answered {status} {response.reason or ''}".rstrip()
+        reason = f"{answered}. {advice(status)}"
         if status in _TRANSIENT or status >= 500:
             retry_after = parse_retry_after(
                 response.headers.get("Retry-After"), dt.datetime.now(dt.UTC)

@@ -19,14 +19,20 @@ from impler_pipelines.sources.deadline import Deadline
 
 Build = Callable[[str, str], PipelineError]
 
+_NO_CONNECTION = "no connection to the server{words}. Check the address, or whether the server runs"
+_NO_CONNECTION_IN_TIME = _NO_CONNECTION.replace("{words}", " in time")
+
 TRANSLATIONS: dict[type[Exception], tuple[Build, str]] = {
     requests.RequestException: (FeedUnavailable, "the request failed"),
-    requests.ConnectionError: (FeedUnavailable, "no connection to the server"),
+    requests.ConnectionError: (FeedUnavailable, _NO_CONNECTION),
     requests.Timeout: (FeedUnavailable, "the server did not answer in time"),
-    requests.ConnectTimeout: (FeedUnavailable, "no connection to the server in time"),
+    requests.ConnectTimeout: (FeedUnavailable, _NO_CONNECTION_IN_TIME),
     requests.ReadTimeout: (FeedUnavailable, "the server did not answer in time"),
     requests.TooManyRedirects: (FeedRefused, "it redirects in a circle"),
-    requests.exceptions.ChunkedEncodingError: (FeedUnavailable, "the answer broke off"),
+    requests.exceptions.ChunkedEncodingError: (
+        FeedUnavailable,
+        "the answer broke off before its end",
+    ),
     requests.exceptions.ContentDecodingError: (FeedUnavailable, "its compressed body is broken"),
     requests.exceptions.SSLError: (FeedUnavailable, "the secure connection failed"),
     requests.exceptions.InvalidURL: (UrlRefused, "it is not a valid URL"),
@@ -35,14 +41,14 @@ TRANSLATIONS: dict[type[Exception], tuple[Build, str]] = {
     requests.exceptions.InvalidHeader: (UrlRefused, "a header of the request is not valid"),
     urllib3.exceptions.HTTPError: (FeedUnavailable, "the request failed"),
     urllib3.exceptions.TimeoutError: (FeedUnavailable, "the server did not answer in time"),
-    urllib3.exceptions.ProtocolError: (FeedUnavailable, "the answer broke off"),
+    urllib3.exceptions.ProtocolError: (FeedUnavailable, "the answer broke off before its end"),
     urllib3.exceptions.DecodeError: (FeedUnavailable, "its compressed body is broken"),
     urllib3.exceptions.SSLError: (FeedUnavailable, "the secure connection failed"),
     urllib3.exceptions.LocationValueError: (UrlRefused, "it is not a valid URL"),
     http.client.HTTPException: (FeedUnavailable, "the server's answer is not valid HTTP"),
     ssl.SSLError: (FeedUnavailable, "the secure connection failed"),
     TimeoutError: (FeedUnavailable, "the server did not answer in time"),
-    OSError: (FeedUnavailable, "no connection to the server"),
+    OSError: (FeedUnavailable, _NO_CONNECTION),
     UnicodeError: (UrlRefused, "it is not a valid URL"),
 }
 
@@ -54,21 +60,32 @@ def translation_of(error: Exception, url: str) -> PipelineError:
     for kind in type(error).__mro__:
         if kind in TRANSLATIONS:
             build, reason = TRANSLATIONS[kind]
-            return build(url, reason)
+            return build(url, reason.format(words=_system_words(error)))
     return FeedUnavailable(url, "the request failed")
 
 
+def _system_words(error: Exception) -> str:
+    """What the operating system said, in brackets: it names no URL, unlike the HTTP stack."""
+    for cause in _causes(error):
+        if isinstance(cause, ConnectionError) and cause.strerror:
+            return f" ({cause.strerror.lower()})"
+    return ""
+
+
 def _has_cause(error: BaseException, kind: type[BaseException]) -> bool:
+    return any(isinstance(cause, kind) for cause in _causes(error))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it was raised for: the HTTP stack hides causes in arguments, too."""
     seen: list[object] = [error]
     for _ in range(20):
         if not seen:
-            return False
+            return
         at = seen.pop()
-        if isinstance(at, kind):
-            return True
         if isinstance(at, BaseException):
+            yield at
             seen += [*at.args, at.__cause__, at.__context__, getattr(at, "reason", None)]
-    return False
 
 
 @contextmanager

@@ -8,15 +8,21 @@ import json
 from sqlalchemy import Connection, select
 
 from impler_pipelines.errors import NotFound
-from impler_pipelines.model import ImportPlan, SqlDestination
+from impler_pipelines.model import ImportPlan, SourceAuth, SqlDestination
 from impler_pipelines.store import templates as template_store
 from impler_pipelines.store.codec import COLUMNS, FEED_STATE, FILTERS, MAPPINGS
 from impler_pipelines.store.secrets import SecretBox
 from impler_pipelines.store.tables import import_jobs, templates
 
 
-def load_plan(connection: Connection, box: SecretBox, job_id: str) -> ImportPlan:
-    """All that a run of the import job needs. Raises ``NotFound``, ``SecretUnreadable``."""
+def load_plan(
+    connection: Connection, box: SecretBox, job_id: str, *, default_destination: str = ""
+) -> ImportPlan:
+    """All that a run of the import job needs. Raises ``NotFound``, ``SecretUnreadable``.
+
+    ``default_destination`` names the database that destinations without a URL are in, without
+    secrets: rows that another one holds are not there.
+    """
     row = connection.execute(
         select(
             *(c for c in import_jobs.c if c is not import_jobs.c.headings),
@@ -42,10 +48,25 @@ def load_plan(connection: Connection, box: SecretBox, job_id: str) -> ImportPlan
         filters=FILTERS.validate_python(row.filters),
         destinations=destinations,
         feed_state=FEED_STATE.validate_python(row.feed_state),
+        loaded_rows=bool(row.valid_records),
         fingerprint=_fingerprint(
-            row.url, row.record_path, row.mappings, row.filters, row.template_columns, destinations
+            row.url,
+            # As it is sealed, which is no secret: another login may be shown other records.
+            row.auth_secret.hex() if row.auth_secret else None,
+            row.record_path,
+            row.mappings,
+            row.filters,
+            row.template_columns,
+            destinations,
+            default_destination,
         ),
     )
+
+
+def stored_auth(connection: Connection, box: SecretBox, job_id: str) -> SourceAuth | None:
+    """The header that is sent to the import job's source. Raises ``SecretUnreadable``."""
+    sealed = connection.scalar(select(import_jobs.c.auth_secret).where(import_jobs.c.id == job_id))
+    return box.open_auth(sealed) if sealed else None
 
 
 def _fingerprint(*parts: object) -> str:

@@ -12,6 +12,7 @@ import pytest
 from dagster import DagsterInstance, ExecuteInProcessResult
 from sqlalchemy import Engine, create_engine, text
 
+from impler_pipelines.control_api.app import create_app
 from impler_pipelines.model import (
     Column,
     ColumnType,
@@ -28,11 +29,14 @@ from impler_pipelines.orchestration.jobs import build_job
 from impler_pipelines.orchestration.runtime import Runtime, utc_now
 from impler_pipelines.settings import Settings
 from impler_pipelines.store import import_jobs, projects, runs, templates
+from impler_pipelines.store.engine import transaction
 from impler_pipelines.store.import_jobs import NewImportJob
 from impler_pipelines.store.templates import DestinationSpec
+from impler_pipelines_tests.control_api.conftest import host_app, serving, settings_for
 from impler_pipelines_tests.feed_server import FeedServer
+from impler_pipelines_tests.orchestration.feeds import ITEM, rss
+from impler_pipelines_tests.orchestration.scene import Scene
 
-ITEM = "rss > channel > item"
 COLUMNS = (
     Column("title", "Title", is_required=True),
     Column("link", "Link", is_required=True, is_unique=True),
@@ -43,19 +47,6 @@ MAPPINGS = (
     FieldMapping("link", f"{ITEM} > link"),
     FieldMapping("price", f"{ITEM} > price"),
 )
-
-
-def rss(*items: tuple[str, str, str | None]) -> str:
-    """A feed of (title, link, price) items; a price of None is a missing element."""
-    body = "".join(
-        f"<item><title>{title}</title><link>{link}</link>"
-        + (f"<price>{price}</price>" if price is not None else "")
-        + "</item>"
-        for title, link, price in items
-    )
-    return (
-        f'<?xml version="1.0"?><rss version="2.0"><channel><title>s</title>{body}</channel></rss>'
-    )
 
 
 FEED = rss(("Lamp", "/1", "10.5"), ("Chair", "/2", None), ("Rug", "/3", "no number"))
@@ -182,3 +173,19 @@ def world(
         template.destinations[0].id,
     )
     runtime.engine.dispose()
+
+
+@pytest.fixture
+def scene(
+    store_url: str,
+    store_engine: Engine,
+    feed_server: FeedServer,
+    instance: DagsterInstance,
+    tmp_path: Path,
+) -> Iterator[Scene]:
+    """An import job that loaded the first feed, once ``add_import_job`` and ``run`` were called."""
+    settings = settings_for(store_url, tmp_path / "home", secret_key="k")
+    with transaction(store_engine) as connection:
+        access_key = projects.create_access_key(connection, "shop")
+    with serving(create_app(settings)) as url, host_app(url, access_key) as api:
+        yield Scene(settings, feed_server, instance, api)

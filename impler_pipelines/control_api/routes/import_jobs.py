@@ -27,7 +27,7 @@ from impler_pipelines.control_api.views import import_job_view, mapping_views
 from impler_pipelines.errors import StateConflict
 from impler_pipelines.model import ImportJob, ImportJobStatus, SourceAuth, TemplateMode
 from impler_pipelines.store import import_jobs
-from impler_pipelines.store.plans import load_plan
+from impler_pipelines.store.plans import stored_auth
 from impler_pipelines.store.templates import columns_of
 
 router = APIRouter(prefix="/v1/import-jobs", tags=["Import jobs"])
@@ -83,12 +83,12 @@ def update_import_job(
     with store.transaction() as connection:
         columns = columns_of(connection, job.template_id)
 
-    def stored_auth() -> SourceAuth | None:
+    def open_auth() -> SourceAuth | None:
         with store.transaction() as connection:
-            return load_plan(connection, store.box, job.id).auth
+            return stored_auth(connection, store.box, job.id)
 
     now = dt.datetime.now(dt.UTC)
-    changes = read_changes(body, job, columns, feeds, stored_auth=stored_auth, now=now)
+    changes = read_changes(body, job, columns, feeds, stored_auth=open_auth, now=now)
     with store.transaction() as connection:
         changed = import_jobs.update_import_job(
             connection,

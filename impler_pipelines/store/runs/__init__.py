@@ -26,6 +26,7 @@ from impler_pipelines.store.runs.attempts import (
     note_progress,
 )
 from impler_pipelines.store.runs.endings import (
+    begin_load,
     cancel_run,
     fail_run,
     give_back,
@@ -45,6 +46,7 @@ __all__ = [
     "ask_for_run",
     "beat",
     "begin_attempt",
+    "begin_load",
     "cancel_active_runs",
     "cancel_queued_runs",
     "cancel_run",

@@ -9,10 +9,11 @@ after.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from sqlalchemy import ColumnElement, Connection, case, or_, update
+from sqlalchemy import ColumnElement, Connection, case, cast, or_, update
+from sqlalchemy.dialects.postgresql import JSONB
 
 from impler_pipelines.errors import RunCancelled
 from impler_pipelines.model import FeedState, ImportJobStatus, LoadCounts, RunStatus
@@ -39,6 +40,19 @@ def refuse_if_unwanted(
         raise RunCancelled("Another process has taken the run over.")
 
 
+def begin_load(connection: Connection, *, job_id: str, run_id: str, dagster_run_id: str) -> None:
+    """Forget what was read last: from here until ``record_load`` destinations may hold either.
+
+    A load that fails, or whose process dies, so makes the next fetch unconditional. Raises
+    ``RunCancelled`` as ``refuse_if_unwanted`` does.
+    """
+    refuse_if_unwanted(connection, job_id=job_id, run_id=run_id, dagster_run_id=dagster_run_id)
+    nothing = encode(FEED_STATE, FeedState())
+    connection.execute(
+        update(import_jobs).where(import_jobs.c.id == job_id).values(feed_state=nothing)
+    )
+
+
 def record_load(
     connection: Connection,
     *,
@@ -49,14 +63,16 @@ def record_load(
     totals: Mapping[str, int],
     feed_state: FeedState,
     now: dt.datetime,
+    warnings: Sequence[str] = (),
 ) -> None:
     """End a Run as SUCCESS: what was loaded, and what was read with it, in one transaction.
 
-    ``totals`` holds ``records``, ``filtered``, ``valid`` and ``invalid``. Raises ``RunCancelled``
-    as ``refuse_if_unwanted`` does.
+    ``totals`` holds ``records``, ``filtered``, ``valid`` and ``invalid``; ``warnings`` are added
+    to those that the Run has. Raises ``RunCancelled`` as ``refuse_if_unwanted`` does.
     """
     refuse_if_unwanted(connection, job_id=job_id, run_id=run_id, dagster_run_id=dagster_run_id)
-    _end(connection, run_id, RunStatus.SUCCESS, now, **asdict(counts), **totals)
+    more = runs.c.warnings.op("||")(cast(storable(list(warnings)), JSONB))
+    _end(connection, run_id, RunStatus.SUCCESS, now, **asdict(counts), **totals, warnings=more)
     _note_success(
         connection,
         job_id,
