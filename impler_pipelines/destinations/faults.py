@@ -84,7 +84,7 @@ def _advice(error: BaseException, words: str) -> str:
         return ". Give the destination's user that right, or use another user"
     if "password" in words:
         return ". Check user and password in the destination's URL"
-    if "does not exist" in words:
+    if "does not exist" in words and state in ("", "3D000"):  # role or database
         return ". Check the destination's URL"
     return ""
 

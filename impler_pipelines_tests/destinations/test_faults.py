@@ -46,6 +46,25 @@ def _execute(engine: sa.Engine, statements: str) -> None:
         connection.exec_driver_sql(statements)
 
 
+class TestAdvice:
+    @pytest.mark.parametrize(
+        ("statement", "advice"),
+        [
+            pytest.param("SELECT * FROM pg_authid", "Give the destination's user", id="right"),
+            pytest.param(
+                "SELECT nothing FROM pg_class", 'column "nothing" does not exist', id="no"
+            ),
+        ],
+    )
+    def test_is_given_where_there_is_any(
+        self, postgres: sa.Engine, statement: str, advice: str
+    ) -> None:
+        with pytest.raises(DestinationRefused) as caught, translated(postgres):
+            _execute(postgres, statement)
+        assert advice in str(caught.value)
+        assert "URL" not in str(caught.value)
+
+
 class TestPostgres:
     @pytest.mark.parametrize(("statement", "kind"), POSTGRES_FAULTS)
     def test_is_told_apart(
@@ -54,14 +73,14 @@ class TestPostgres:
         with pytest.raises(kind) as caught, translated(postgres):
             _execute(postgres, statement)
         assert caught.value.__cause__ is not None
-        assert str(caught.value).startswith("postgresql://")
+        assert str(caught.value).startswith("The destination postgresql://")
 
     def test_a_server_that_is_not_there(self) -> None:
         engine = open_destination(
             "postgresql://ann:s3cr3t@127.0.0.1:1/shop?application_name=hidden"
         )
         with pytest.raises(
-            DestinationUnavailable, match=r"//127\.0\.0\.1:1/shop: .*refused"
+            DestinationUnavailable, match=r"//127\.0\.0\.1:1/shop can't be reached .*refused"
         ) as caught:
             table_exists(engine, "products")
         assert not {"s3cr3t", "ann", "hidden"} & set(str(caught.value).replace("@", " ").split())

@@ -6,8 +6,8 @@ import pytest
 
 from impler_pipelines.errors import AddressRefused
 from impler_pipelines.model import FieldMapping, Filter, ImportJobStatus, RunStatus, Trigger
-from impler_pipelines.orchestration import attempts
-from impler_pipelines.orchestration.loading import all_tables_exist
+from impler_pipelines.orchestration import failures
+from impler_pipelines.orchestration.loading import all_rows_stand
 from impler_pipelines.orchestration.names import RUN_ID_TAG
 from impler_pipelines.orchestration.runtime import Runtime, utc_now
 from impler_pipelines.store import import_jobs, plans, runs, templates
@@ -195,7 +195,7 @@ class TestTerminal:
         with world.runtime.transaction() as connection:
             plan = plans.load_plan(connection, world.runtime.secrets, job.id)
         with pytest.raises(AddressRefused, match="loopback"):
-            all_tables_exist(guarded, plan)
+            all_rows_stand(guarded, plan)
 
 
 class TestTransient:
@@ -220,7 +220,7 @@ class TestTransient:
         moved = world.read(job).next_run
         assert moved is not None
         assert (moved - utc_now()).total_seconds() > 7000
-        assert attempts.LONGEST_WAIT_SECONDS == 60
+        assert failures.LONGEST_WAIT_SECONDS == 60
 
 
 class TestCancelled:

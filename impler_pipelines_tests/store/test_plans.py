@@ -47,6 +47,7 @@ class TestFingerprint:
             pytest.param({"record_path": "rss > entry"}, id="record path"),
             pytest.param({"mappings": (FieldMapping("title", "rss > item > name"),)}, id="mapping"),
             pytest.param({"filters": (Filter("title", "equals", "Lamp"),)}, id="filters"),
+            pytest.param({"auth": SourceAuth("X-Token", "rotated")}, id="login"),
         ],
     )
     def test_differs_where_rows_would(self, shop: Shop, changes: dict[str, Any]) -> None:
@@ -54,6 +55,14 @@ class TestFingerprint:
         before = plan_of(shop, job.id).fingerprint
         shop.change(job, **changes)
         assert plan_of(shop, job.id).fingerprint != before
+
+    def test_differs_with_the_default_destination(self, shop: Shop) -> None:
+        job = shop.add()
+        seen = {
+            shop.do(plans.load_plan, shop.box, job.id, default_destination=name).fingerprint
+            for name in ("", "postgresql://a.test/x", "postgresql://b.test/x")
+        }
+        assert len(seen) == 3
 
     def test_differs_with_the_template(self, shop: Shop) -> None:
         job = shop.add()
@@ -74,7 +83,6 @@ class TestFingerprint:
     @pytest.mark.parametrize(
         "changes",
         [
-            pytest.param({"auth": SourceAuth("X-Token", "rotated")}, id="secret"),
             pytest.param({"interval": None, "cron": "0 5 * * *"}, id="schedule"),
             pytest.param({"extra": {}}, id="extra"),
         ],
