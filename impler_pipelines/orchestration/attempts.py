@@ -174,7 +174,8 @@ class Attempt:
             self.note(http_status=error.status)
         if isinstance(error, TransientError) and self._may_retry(error):
             wait = self._wait_seconds(error)
-            self._context.log.warning(f"{error} Trying again in {wait:.0f} s.")
+            words = str(error).rstrip(".")
+            self._context.log.warning(f"{words}. Trying again in {wait:.0f} s.")
             self._log.retried(error, attempt=self._context.retry_number + 1, wait_seconds=wait)
             most = len(self.runtime.retry_waits)
             raise RetryRequested(max_retries=most, seconds_to_wait=wait) from without_cause(error)
