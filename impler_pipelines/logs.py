@@ -137,7 +137,7 @@ class Outage:
         with self._lock:
             known, self._since = self._since, self._since or time.monotonic()
         if known is None:
-            fields = {"error": str(reason)}
+            fields = {"error": " ".join(str(reason).split())}
             _speak(_record(self._begins, self._level, fields))
 
     def over(self) -> None:

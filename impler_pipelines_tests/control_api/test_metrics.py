@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -69,6 +70,15 @@ def scrape(app: HostApp) -> tuple[dict[str, str], Samples]:
 
 def of(samples: Samples, name: str, **labels: str) -> float:
     return samples[name, tuple(sorted(labels.items()))]
+
+
+def test_the_documents_name_every_metric_and_no_other() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    suffixes = {"counter": ("_total",), "histogram": ("", "_bucket"), "gauge": ("",)}
+    known = {name + suffix for name, kind in NAMES.items() for suffix in suffixes[kind]}
+    named = {name for name in re.findall(r"impler_[a-z_]+[a-z]", text) if name != "impler_api"}
+    assert named - {"impler_pipelines"} <= known
+    assert {name for name in known if not name.endswith("_bucket")} <= named
 
 
 class TestMetrics:

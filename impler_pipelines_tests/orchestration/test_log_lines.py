@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from dagster import DagsterInstance, ExecuteInProcessResult, build_sensor_context
+from dagster_shared.serdes import serialize_value
 from sqlalchemy import update
 
 from impler_pipelines import logs
@@ -23,6 +24,7 @@ from impler_pipelines_tests.feed_server import Handler
 from impler_pipelines_tests.log_lines import Lines, listening
 from impler_pipelines_tests.orchestration.conftest import FEED, World, rss
 from impler_pipelines_tests.orchestration.fake_dagster import FakeDagster
+from impler_pipelines_tests.sources.test_tls import certificate, port  # noqa: F401 - fixtures
 
 ENDED_OF_LOAD = {"records": 3, "valid": 2, "invalid": 1, "inserted": 2, "http_status": 200}
 
@@ -116,6 +118,23 @@ class TestLife:
         assert totals.counters["op_retries"] == {"fetch_feed": 2}
         assert totals.histograms["op_duration_seconds"]["fetch_feed"].counts["+Inf"] == 3
         assert totals.counters["fetched_bytes"] == {"": len(FEED)}
+
+    @pytest.mark.parametrize("world", ["store"], indirect=True)
+    def test_dagster_is_told_no_secret_either(
+        self,
+        world: World,
+        capfd: pytest.CaptureFixture[str],
+        port: int,  # noqa: F811 - of a server whose certificate nobody knows
+    ) -> None:
+        """Errors have causes, and libraries name whole URLs in theirs: "… with url: /x?token=…"."""
+        job = world.add_import_job(url=f"https://localhost:{port}/feed.xml?token=hush")
+        result = world.execute(job)
+        assert not result.success
+        kept = world.instance.all_logs(result.run_id)
+        assert "certificate is not valid" in str(kept)
+        out, err = capfd.readouterr()
+        for told in (*map(serialize_value, kept), out, err):
+            assert "hush" not in told
 
     def test_a_load_that_is_rolled_back_is_not_told_as_done(
         self, world: World, lines: Lines
