@@ -82,7 +82,7 @@ class DagsterHistory:
     def delete_run(self, dagster_run_id: str) -> None:
         """Delete a run with its events, tags and compute logs. Repeating it changes nothing.
 
-        The run goes last: should this be cut short, it is found again.
+        Compute logs go first: cut short after them, the run is found again.
         """
         self.delete_compute_logs(dagster_run_id)
         self._instance.delete_run(dagster_run_id)
