@@ -175,6 +175,7 @@ class Sweeping:
     ) -> None:
         self._runtime = Runtime(settings)
         self._instance = instance
+        self._history = DagsterHistory.on_kept_connections(instance)
         self._connection = connection
         self._progress = Progress()
         self.deleted = 0
@@ -188,9 +189,7 @@ class Sweeping:
         )
         self._connection.commit()
         before, began = self._runs(), time.monotonic()
-        sweeper = Sweeper(
-            self._runtime, DagsterHistory(self._instance), now, Bound(_NO_BOUND, _NO_BOUND)
-        )
+        sweeper = Sweeper(self._runtime, self._history, now, Bound(_NO_BOUND, _NO_BOUND))
         self._progress = sweeper.sweep(self._progress)
         self.seconds += time.monotonic() - began
         self.deleted += before - self._runs()
