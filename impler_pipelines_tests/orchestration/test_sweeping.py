@@ -411,3 +411,13 @@ class TestSensor:
         second = sensor.evaluate_tick(build_sensor_context(aging.instance, cursor=first.cursor))
         assert second.skip_message == "Nothing is old enough to be deleted."
         assert Progress.read(second.cursor) == Progress.read(first.cursor)
+
+    def test_ticks_share_their_connections(self, aging: Aging) -> None:
+        sensor = build_sweep_sensor(aging.world.runtime)
+        open_ones = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+        seen = []
+        for _ in range(3):
+            sensor.evaluate_tick(build_sensor_context(aging.instance))
+            with aging.world.runtime.transaction() as connection:
+                seen.append(connection.execute(open_ones).scalar_one())
+        assert seen == [seen[0]] * 3
