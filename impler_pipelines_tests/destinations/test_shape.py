@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 import sqlalchemy as sa
 
-from impler_pipelines.destinations.sql import open_destination, table_exists
+from impler_pipelines.destinations.sql import holds_load, open_destination, table_exists
 from impler_pipelines.errors import DestinationRefused
 from impler_pipelines.model import Column, ColumnType, LoadCounts, LoadMode
 from impler_pipelines_tests.destinations.tables_at_hand import COLUMNS, execute, load, read, row
@@ -110,6 +110,19 @@ class TestTableExists:
         assert table_exists(engine, "products")
         execute(engine, "DROP TABLE {table}")
         assert not table_exists(engine, "products")
+
+
+class TestHoldsLoad:
+    def test_of_a_table_that_is_whole(self, engine: sa.Engine) -> None:
+        load(engine, [row("a")])
+        assert holds_load(engine, "products", COLUMNS, "job1", with_rows=True)
+        assert not holds_load(engine, "products", COLUMNS, "job2", with_rows=True)
+        assert holds_load(engine, "products", COLUMNS, "job2", with_rows=False)
+
+    def test_not_of_one_that_is_gone_or_lacks_a_column(self, engine: sa.Engine) -> None:
+        assert not holds_load(engine, "products", COLUMNS, "job1", with_rows=False)
+        load(engine, [row("a")])
+        assert not holds_load(engine, "products", (*COLUMNS, COLOUR), "job1", with_rows=True)
 
 
 class TestSchema:

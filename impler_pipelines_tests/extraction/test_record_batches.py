@@ -252,6 +252,39 @@ class TestEnds:
             )
 
 
+class TestRenamedRecords:
+    RENAMED = "<a>1</a><b>2</b>"
+
+    def test_other_records_in_their_place_are_named(self) -> None:
+        document = rss(self.RENAMED, self.RENAMED).replace(b"item>", b"product>")
+        with pytest.raises(FeedHasNoRecords, match="but 'rss > channel > product' in its place"):
+            rows(document, mapped("+a"))
+
+    @pytest.mark.parametrize(
+        "beside",
+        [
+            pytest.param("<category>a</category><category>b</category>", id="a plain list"),
+            pytest.param("<image><url>/a</url><title>b</title></image>", id="comes once"),
+        ],
+    )
+    def test_what_else_an_empty_feed_holds_is_no_record(self, beside: str) -> None:
+        document = rss().replace(b"</channel>", beside.encode() + b"</channel>")
+        assert rows(document, mapped("+a")) == []
+
+
+class TestCutShort:
+    @pytest.mark.parametrize("missing", [1, 9, 30])
+    def test_is_told_apart_from_malformed(self, missing: int) -> None:
+        document = rss("<a>1</a>", "<a>2</a>").rstrip()
+        with pytest.raises(FeedMalformed, match="breaks off before its end"):
+            rows(document[:-missing], mapped("+a"))
+
+    def test_malformed_in_the_middle(self) -> None:
+        with pytest.raises(FeedMalformed) as caught:
+            rows(rss("<a>1</b>"), mapped("+a"))
+        assert "breaks off" not in str(caught.value)
+
+
 class TestBatches:
     def test_are_bound_by_rows(self) -> None:
         stream = extract_records(
