@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
 from impler_pipelines.model import Column, ColumnType, FieldMapping, Repeated
 
 WORK = Path(__file__).parent / ".work"
 ITEM = "rss > channel > item"
+ITEMS_A_MEGABYTE = 688.26
 FIELDS = (
     FieldMapping("id", f"{ITEM} > g:id"),
     FieldMapping("title", f"{ITEM} > title"),
@@ -44,34 +44,34 @@ _SENTENCE = (
     " studio travel winter summer silent bright compact classic modern simple warm soft"
 )
 _WORDS = _SENTENCE.split()
+_PROSE = " ".join(random.Random(1).choices(_WORDS, k=20_000))
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def feed_of(megabytes: int) -> Path:
     """The file of a feed of about that many megabytes (10^6 bytes); written if it is not there."""
-    path = WORK / f"feed-{megabytes}.xml"
+    return _written(f"feed-{megabytes}-{ITEMS_A_MEGABYTE}.xml", pieces(megabytes))
+
+
+def pieces(megabytes: int, seed: int = 7) -> Iterator[bytes]:
+    """The document, an item a piece: of 100 MB, 68,826 items."""
+    dice = random.Random(seed)
+    yield _HEAD.encode()
+    for number in range(round(megabytes * ITEMS_A_MEGABYTE)):
+        yield _item(number, dice).encode()
+    yield b"</channel></rss>\n"
+
+
+def _written(name: str, content: Iterator[bytes]) -> Path:
+    path = WORK / name
     if not path.exists():
         WORK.mkdir(exist_ok=True)
         unfinished = path.with_suffix(".part")
         with unfinished.open("wb") as file:
-            for piece in pieces(megabytes * 1_000_000):
+            for piece in content:
                 file.write(piece)
         unfinished.rename(path)
     return path
-
-
-def pieces(size: int, seed: int = 7) -> Iterator[bytes]:
-    """The document, an item a piece, until it has at least ``size`` bytes."""
-    dice = random.Random(seed)
-    written = 0
-    yield _HEAD.encode()
-    for number in count():
-        item = _item(number, dice).encode()
-        yield item
-        written += len(item)
-        if written >= size:
-            break
-    yield b"</channel></rss>\n"
 
 
 def _item(number: int, dice: random.Random) -> str:
@@ -81,6 +81,7 @@ def _item(number: int, dice: random.Random) -> str:
     published = (
         f"<pubDate>{_DAYS[(day + 6) % 7]}, {day:02} Nov 2027 {number % 24:02}:30:00 GMT</pubDate>\n"
     )
+    words = dice.randrange(len(_PROSE) - 760)
     optional = "".join(part for part in (price, published) if dice.random() > 1 / 7)
     categories = "".join(
         f'<category domain="https://shop.test/c">{dice.choice(_WORDS)}</category>\n'
@@ -89,7 +90,7 @@ def _item(number: int, dice: random.Random) -> str:
     return (
         f"<item>\n<g:id>SKU-{number:08}</g:id>\n<title>{title}</title>\n"
         f"<link>https://shop.test/products/{number}?ref=feed&amp;lang=en</link>\n"
-        f"<description><![CDATA[<p>{' '.join(dice.choices(_WORDS, k=88))}</p>]]></description>\n"
+        f"<description><![CDATA[<p>{_PROSE[words : words + 760]}</p>]]></description>\n"
         f"{optional}{categories}"
         f'<enclosure url="https://img.shop.test/{number}.jpg" length="{number}" type="image/jpeg"/>'
         f"\n<g:shipping><g:country>DE</g:country><g:price>4.90 EUR</g:price></g:shipping>\n"

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
+from impler_pipelines_tests.measured_run import ROOT, cpu_seconds, peak_mb
 
 
 @dataclass(frozen=True)
@@ -29,10 +27,10 @@ class Measured:
 
 def measure(work: Callable[[], int]) -> None:
     """In a child: do the work, which returns its amount, and print what it took as JSON."""
-    cpu, wall = _cpu(), time.perf_counter()
+    cpu, wall = cpu_seconds(), time.perf_counter()
     amount = work()
-    seconds = {"cpu_seconds": _cpu() - cpu, "wall_seconds": time.perf_counter() - wall}
-    print(json.dumps({**seconds, "peak_mb": _peak_mb(), "amount": amount}))
+    seconds = {"cpu_seconds": cpu_seconds() - cpu, "wall_seconds": time.perf_counter() - wall}
+    print(json.dumps({**seconds, "peak_mb": peak_mb(), "amount": amount}))
 
 
 def measured(module: str, *arguments: object) -> Measured:
@@ -71,18 +69,3 @@ def _median(found: Sequence[Measured]) -> Measured:
         for name in ("cpu_seconds", "wall_seconds", "peak_mb")
     }
     return Measured(**values, amount=found[0].amount)
-
-
-def _cpu() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
-
-
-def _peak_mb() -> float:
-    """Linux keeps ru_maxrss over exec, so the parent's size would count: ask for our own."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        (line,) = [x for x in status.read_text().splitlines() if x.startswith("VmHWM")]
-        return int(line.split()[1]) * 1024 / 1e6
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6

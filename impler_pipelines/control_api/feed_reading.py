@@ -24,11 +24,8 @@ from impler_pipelines.extraction import FeedReading, read_feed
 from impler_pipelines.model import SourceAuth
 from impler_pipelines.orchestration.limits import feed_limits, fetch_policy
 from impler_pipelines.settings import Settings
-from impler_pipelines.sources import (
-    fetch,
-    find_announced_feeds,
-    public_url,
-)
+from impler_pipelines.sources import fetch, public_url
+from impler_pipelines.sources.discovery import find_announced_feeds
 
 _AT_A_TIME = 16
 _RETRY_AFTER_SECONDS = 10

@@ -22,14 +22,9 @@ from impler_pipelines.destinations.load import Finish, Load, LoadIdentity, Progr
 from impler_pipelines.destinations.names import check_table_name, default_table_name
 from impler_pipelines.destinations.portable import load_portably
 from impler_pipelines.destinations.postgres import load_into_postgres
+from impler_pipelines.destinations.presence import default_schema, holds_load, table_exists
 from impler_pipelines.destinations.rows import conformed, rows_schema
-from impler_pipelines.destinations.shape import table_is_there
-from impler_pipelines.destinations.tables import (
-    IMPORT_JOB_ID,
-    destination_table,
-    stage_table,
-)
-from impler_pipelines.errors import DestinationRefused
+from impler_pipelines.destinations.tables import destination_table, stage_table
 from impler_pipelines.model import Column, LoadCounts, LoadMode
 
 __all__ = [
@@ -45,49 +40,6 @@ __all__ = [
     "rows_schema",
     "table_exists",
 ]
-
-POSTGRES_SCHEMA = "imports"
-
-
-def default_schema(engine: sa.Engine) -> str | None:
-    """The schema that tables land in: ``imports`` on PostgreSQL, the connection's own elsewhere.
-
-    It is created by the first load, if it is missing.
-    """
-    return POSTGRES_SCHEMA if engine.dialect.name == "postgresql" else None
-
-
-def table_exists(engine: sa.Engine, table: str) -> bool:
-    """Whether the destination has the table now.
-
-    Raises ``DestinationUnavailable`` or ``DestinationRefused`` if it can't be asked.
-    """
-    with translated(engine), engine.connect() as connection:
-        return table_is_there(connection, table, default_schema(engine))
-
-
-def holds_load(
-    engine: sa.Engine,
-    table: str,
-    columns: Sequence[Column],
-    import_job_id: str,
-    *,
-    with_rows: bool,
-) -> bool:
-    """Whether the table has all these columns and, if ``with_rows``, rows of the import job.
-
-    One cheap query. Raises ``DestinationUnavailable`` or ``DestinationRefused`` if the
-    destination can't be reached; a table that can't be read, for whatever reason, holds nothing.
-    """
-    shape = destination_table(table, default_schema(engine), columns, LoadMode.UPSERT)
-    mine = sa.select(shape).where(shape.c[IMPORT_JOB_ID] == import_job_id).limit(1).subquery()
-    with translated(engine), engine.connect() as connection:
-        try:
-            with translated(engine):
-                found = connection.execute(sa.select(sa.literal(1)).select_from(mine)).first()
-        except DestinationRefused:
-            return False
-    return found is not None or not with_rows
 
 
 def load_rows(

@@ -101,7 +101,7 @@ class Attempt:
 
     def known_feed(self, plan: ImportPlan) -> FeedState:
         """The validators to ask with: none where the rows would come out otherwise, or are gone."""
-        from impler_pipelines.orchestration.loading import all_rows_stand
+        from impler_pipelines.orchestration.places import all_rows_stand
 
         known = plan.feed_state
         if known.fingerprint != plan.fingerprint or not all_rows_stand(self.runtime, plan):

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from impler_pipelines import logs
-from impler_pipelines.destinations.sql import (
-    LoadIdentity,
-    address_check,
-    holds_load,
-    load_rows,
-    open_destination,
-)
+from impler_pipelines.destinations.sql import LoadIdentity, load_rows
 from impler_pipelines.model import (
     FeedState,
     ImportPlan,
@@ -23,6 +16,7 @@ from impler_pipelines.model import (
     Run,
     SqlDestination,
 )
+from impler_pipelines.orchestration.places import in_store, opened
 from impler_pipelines.orchestration.references import MappedRows
 from impler_pipelines.orchestration.runtime import Runtime, utc_now
 from impler_pipelines.orchestration.tabular import read_batches, read_rejects
@@ -43,14 +37,14 @@ def load_all(
         runs.begin_load(store, **_attempt(run))
     counts: dict[str, LoadCounts] = {}
     # Destinations in the store's database come last, so that the record seals all of them.
-    ordered = sorted(plan.destinations, key=lambda d: _in_store(runtime, d))
+    ordered = sorted(plan.destinations, key=lambda d: in_store(runtime, d))
     for position, destination in enumerate(ordered):
         last = position == len(ordered) - 1
 
         def finish(
             connection: Connection,
             loaded: LoadCounts,
-            seals: bool = last and _in_store(runtime, destination),
+            seals: bool = last and in_store(runtime, destination),
             destination_id: str = destination.id,
         ) -> None:
             counts[destination_id] = loaded
@@ -62,29 +56,10 @@ def load_all(
 
         with logs.after_commit():
             _load_one(runtime, plan, run.id, mapped, destination, finish)
-    if not ordered or not _in_store(runtime, ordered[-1]):
+    if not ordered or not in_store(runtime, ordered[-1]):
         with runtime.transaction() as store:
             _record(runtime, store, plan, run, mapped, counts)
     return counts
-
-
-def all_rows_stand(runtime: Runtime, plan: ImportPlan) -> bool:
-    """Whether every destination still has the table of the last load, its columns and its rows.
-
-    Tables that were dropped, emptied of this import job's rows, or have lost a column count as
-    not loaded. A single row that was deleted or changed by hand is not looked for.
-    """
-    for destination in plan.destinations:
-        with _opened(runtime, destination) as engine:
-            if not holds_load(
-                engine,
-                destination.table,
-                plan.columns,
-                plan.import_job_id,
-                with_rows=plan.loaded_rows,
-            ):
-                return False
-    return True
 
 
 def _load_one(
@@ -95,7 +70,7 @@ def _load_one(
     destination: SqlDestination,
     finish: Callable[[Connection, LoadCounts], None],
 ) -> None:
-    with _opened(runtime, destination) as engine:
+    with opened(runtime, destination) as engine:
         load_rows(
             engine,
             destination.table,
@@ -174,28 +149,3 @@ def _attempt(run: Run) -> dict[str, str]:
 def _total(plan: ImportPlan, counts: dict[str, LoadCounts]) -> LoadCounts:
     """A Run counts rows of its template's first destination; further ones hold the same rows."""
     return counts[plan.destinations[0].id] if plan.destinations else LoadCounts()
-
-
-def _in_store(runtime: Runtime, destination: SqlDestination) -> bool:
-    return destination.url is None and not runtime.settings.destination_url
-
-
-@contextmanager
-def _opened(runtime: Runtime, destination: SqlDestination) -> Iterator[Engine]:
-    engine = _engine(runtime, destination)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
-
-
-def _engine(runtime: Runtime, destination: SqlDestination) -> Engine:
-    """A URL that came in a request has the address checked that is dialled; the setting's is ours.
-
-    The name may have pointed elsewhere when the template was made.
-    """
-    settings = runtime.settings
-    if destination.url is None:
-        return open_destination(settings.default_destination_url)
-    allowed = address_check(allow_private=settings.allow_private_addresses)
-    return open_destination(destination.url, check_address=allowed)

@@ -1,19 +1,16 @@
 """Fetches documents: HTTP client, caps, conditional requests, address guard. It parses no feed."""
 
 from impler_pipelines.sources.addresses import check_address
-from impler_pipelines.sources.discovery import AnnouncedFeed, find_announced_feeds
 from impler_pipelines.sources.fetching import FetchPolicy, FetchResult, fetch
 from impler_pipelines.sources.urls import check_auth, check_url, public_url, split_userinfo
 
 __all__ = [
-    "AnnouncedFeed",
     "FetchPolicy",
     "FetchResult",
     "check_address",
     "check_auth",
     "check_url",
     "fetch",
-    "find_announced_feeds",
     "public_url",
     "split_userinfo",
 ]

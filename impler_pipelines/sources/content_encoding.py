@@ -19,7 +19,6 @@ from impler_pipelines.extraction.compression import (
     sniffed,
 )
 
-ACCEPT_ENCODING = "gzip, deflate, br, zstd"
 _ALIASES = {"x-gzip": "gzip", "zstandard": "zstd"}
 _MOST_CODINGS = 3
 

@@ -24,7 +24,6 @@ from impler_pipelines import __version__
 from impler_pipelines.errors import FeedRefused, FeedUnavailable, LimitExceeded
 from impler_pipelines.model import FeedState, SourceAuth
 from impler_pipelines.sources.answers import advice
-from impler_pipelines.sources.content_encoding import ACCEPT_ENCODING, decoded
 from impler_pipelines.sources.deadline import Deadline
 from impler_pipelines.sources.dialling import CONNECT_SECONDS, open_session
 from impler_pipelines.sources.retry_after import parse_retry_after
@@ -36,6 +35,7 @@ ACCEPT = (
     "application/rss+xml, application/atom+xml, application/rdf+xml;q=0.9,"
     " application/xml;q=0.9, text/xml;q=0.9, */*;q=0.5"
 )
+ACCEPT_ENCODING = "gzip, deflate, br, zstd"  # what ``content_encoding`` opens
 _CHUNK_BYTES = 64 * 1024
 _REDIRECTS = {301, 302, 303, 307, 308}
 _PERMANENT = {301, 308}
@@ -226,8 +226,13 @@ class _Fetch:
     def _body(self, response: requests.Response) -> Iterator[bytes]:
         encoding = response.headers.get("Content-Encoding")
         length = response.headers.get("Content-Length", "")
-        if not encoding and length.isascii() and length.isdigit():
-            self._check_size(int(length[:20]))
+        if not encoding:
+            if length.isascii() and length.isdigit():
+                self._check_size(int(length[:20]))
+            return self._raw(response)
+        # With its libraries it is needed for compressed bodies alone, and most runs get none.
+        from impler_pipelines.sources.content_encoding import decoded
+
         return decoded(self._raw(response), encoding, self._shown(), self._check_size)
 
     def _raw(self, response: requests.Response) -> Iterator[bytes]:

@@ -251,6 +251,21 @@ class TestEnds:
                 )
             )
 
+    def test_different_names_are_capped_wherever_they_stand(self) -> None:
+        # libxml2 keeps one copy of each for as long as the process lives
+        hidden = "<{0}/>", '<y {0}=""/>', '<y xmlns="{0}"/>'
+        for form in hidden:
+            names = [form.format(f"name-of-{n:040}") for n in range(60_000)]
+            document = rss(*[f"<a>1</a><b>{name}</b>" for name in names])
+            stream = extract_records(
+                document,
+                record_path=RSS_ITEM,
+                fields=mapped("+a"),
+                limits=Limits(max_name_bytes=50_000),
+            )
+            with pytest.raises(LimitExceeded, match="different element and attribute names"):
+                list(stream)
+
 
 class TestRenamedRecords:
     RENAMED = "<a>1</a><b>2</b>"

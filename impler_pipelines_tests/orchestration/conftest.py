@@ -34,6 +34,7 @@ from impler_pipelines.store.import_jobs import NewImportJob
 from impler_pipelines.store.templates import DestinationSpec
 from impler_pipelines_tests.control_api.conftest import host_app, serving, settings_for
 from impler_pipelines_tests.feed_server import FeedServer
+from impler_pipelines_tests.measured_run import MeasuredRun, measured_run
 from impler_pipelines_tests.orchestration.feeds import ITEM, rss
 from impler_pipelines_tests.orchestration.scene import Scene
 
@@ -63,8 +64,8 @@ class World:
     template_id: str
     destination_id: str
 
-    def add_import_job(self, **changes: Any) -> ImportJob:
-        """A new import job on ``/feed.xml``; its first run is queued."""
+    def add_import_job(self, *, template_id: str | None = None, **changes: Any) -> ImportJob:
+        """A new import job on ``/feed.xml``, of the world's template or another one."""
         new = NewImportJob(
             external_user_id="ann",
             url=self.feeds.url("/feed.xml"),
@@ -85,7 +86,7 @@ class World:
                 self.runtime.secrets,
                 replace(new, **changes),
                 project_id=self.project_id,
-                template_id=self.template_id,
+                template_id=template_id or self.template_id,
                 now=utc_now(),
             )
 
@@ -94,6 +95,23 @@ class World:
         return build_job(self.runtime, job.id).execute_in_process(
             instance=self.instance, raise_on_error=False, tags=tags
         )
+
+    def execute_in_a_process(self, job: ImportJob) -> tuple[MeasuredRun, Run]:
+        """Run it in a new process, for what that takes and what the store then says of it.
+
+        Rows go to the store's own database.
+        """
+        settings = self.runtime.settings
+        measured = measured_run(
+            job.id,
+            {
+                "IMPLER_HOME": str(settings.home),
+                "IMPLER_DATABASE_URL": settings.database_url,
+                "IMPLER_SECRET_KEY": settings.secret_key,
+                "IMPLER_ALLOW_PRIVATE_ADDRESSES": "1",
+            },
+        )
+        return measured, self.runs(job)[0]
 
     def runs(self, job: ImportJob) -> list[Run]:
         """The import job's history, newest first."""

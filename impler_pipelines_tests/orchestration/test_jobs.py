@@ -7,8 +7,8 @@ import pytest
 from impler_pipelines.errors import AddressRefused
 from impler_pipelines.model import FieldMapping, Filter, ImportJobStatus, RunStatus, Trigger
 from impler_pipelines.orchestration import failures
-from impler_pipelines.orchestration.loading import all_rows_stand
 from impler_pipelines.orchestration.names import RUN_ID_TAG
+from impler_pipelines.orchestration.places import all_rows_stand
 from impler_pipelines.orchestration.runtime import Runtime, utc_now
 from impler_pipelines.store import import_jobs, plans, runs, templates
 from impler_pipelines.store.templates import DestinationSpec

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from impler_pipelines.sources import AnnouncedFeed, find_announced_feeds
+from impler_pipelines.sources.discovery import AnnouncedFeed, find_announced_feeds
 
 BASE = "https://x.test/blog/"
 

@@ -1,0 +1,63 @@
+"""The places that a plan's rows go to: opened, and looked at before a fetch. It loads no row.
+
+It never imports Arrow: every run looks whether its rows are there, also one that finds no news.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine
+
+from impler_pipelines.destinations.engines import open_destination
+from impler_pipelines.destinations.guard import address_check
+from impler_pipelines.destinations.presence import holds_load
+from impler_pipelines.model import ImportPlan, SqlDestination
+from impler_pipelines.orchestration.runtime import Runtime
+
+
+def all_rows_stand(runtime: Runtime, plan: ImportPlan) -> bool:
+    """Whether every destination still has the table of the last load, its columns and its rows.
+
+    Tables that were dropped, emptied of this import job's rows, or have lost a column count as
+    not loaded. A single row that was deleted or changed by hand is not looked for.
+    """
+    for destination in plan.destinations:
+        with opened(runtime, destination) as engine:
+            if not holds_load(
+                engine,
+                destination.table,
+                plan.columns,
+                plan.import_job_id,
+                with_rows=plan.loaded_rows,
+            ):
+                return False
+    return True
+
+
+def in_store(runtime: Runtime, destination: SqlDestination) -> bool:
+    """Whether its rows lie in the store's own database."""
+    return destination.url is None and not runtime.settings.destination_url
+
+
+@contextmanager
+def opened(runtime: Runtime, destination: SqlDestination) -> Iterator[Engine]:
+    """An engine on the destination for as long as the context lasts."""
+    engine = _engine(runtime, destination)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _engine(runtime: Runtime, destination: SqlDestination) -> Engine:
+    """A URL that came in a request has the address checked that is dialled; the setting's is ours.
+
+    The name may have pointed elsewhere when the template was made.
+    """
+    settings = runtime.settings
+    if destination.url is None:
+        return open_destination(settings.default_destination_url)
+    allowed = address_check(allow_private=settings.allow_private_addresses)
+    return open_destination(destination.url, check_address=allowed)

@@ -1,0 +1,101 @@
+"""Feeds of unusual size and shape through whole runs, each in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from impler_pipelines.model import (
+    Column,
+    ColumnType,
+    FieldMapping,
+    LoadMode,
+    Repeated,
+    RunStatus,
+    TemplateMode,
+)
+from impler_pipelines.orchestration.runtime import utc_now
+from impler_pipelines.store import templates
+from impler_pipelines.store.templates import DestinationSpec
+from impler_pipelines_tests.orchestration.conftest import COLUMNS, MAPPINGS, World
+from impler_pipelines_tests.orchestration.feeds import ITEM
+
+PEAK_MB = 300.0  # of a run's whole process, Dagster's imports included
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.parametrize("world", ["store"], indirect=True),
+]
+
+
+def serve(world: World, items: bytes) -> None:
+    document = b'<?xml version="1.0"?><rss><channel>' + items + b"</channel></rss>"
+    world.feeds.routes["/feed.xml"] = (200, {"ETag": '"v1"'}, document)
+
+
+def test_many_tiny_items(world: World) -> None:
+    count = 150_000
+    item = "<item><title>t</title><link>/{}</link></item>"
+    serve(world, "".join(item.format(n) for n in range(count)).encode())
+    measured, done = world.execute_in_a_process(world.add_import_job())
+    assert (done.status, done.records, done.inserted) == (RunStatus.SUCCESS, count, count)
+    assert measured.peak_mb < PEAK_MB
+
+
+def test_one_item_of_fifty_megabytes(world: World) -> None:
+    paragraph = b"<p>" + b"word " * 200_000 + b"</p>"
+    serve(world, b"<item><title>One</title><link>/1</link>" + paragraph * 50 + b"</item>")
+    measured, done = world.execute_in_a_process(world.add_import_job())
+    assert (done.status, done.records, done.inserted) == (RunStatus.SUCCESS, 1, 1), done.error
+    assert measured.peak_mb < PEAK_MB
+
+
+def test_one_value_of_fifty_megabytes(world: World) -> None:
+    paragraph = b"<p>" + b"word " * 200_000 + b"</p>"
+    serve(world, b"<item><title>One</title><link>/1</link>" + paragraph * 50 + b"</item>")
+    mappings = (*MAPPINGS[:2], FieldMapping("text", f"{ITEM} > p", Repeated.JOIN))
+    template_id = add_template(world, (*COLUMNS[:2], Column("text", "Text")))
+    job = world.add_import_job(template_id=template_id, mappings=mappings)
+    measured, done = world.execute_in_a_process(job)
+    assert (done.status, done.records, done.inserted) == (RunStatus.SUCCESS, 1, 1), done.error
+    assert measured.peak_mb < PEAK_MB + 2 * 50  # it is copied once on its way out
+
+
+def test_two_thousand_paths(world: World) -> None:
+    """Two hundred mapped, far more than a table of people's has; the rest is passed by."""
+    names = [f"field{n}" for n in range(2000)]
+    fields = "".join(f"<{name}>{n}</{name}>" for n, name in enumerate(names))
+    item = f"<item><title>t</title><link>/%d</link>{fields}</item>"
+    serve(world, "".join(item % n for n in range(500)).encode())
+    keys = names[:200]
+    mappings = (*MAPPINGS[:2], *(FieldMapping(key, f"{ITEM} > {key}") for key in keys))
+    columns = (*COLUMNS[:2], *(Column(key, key, ColumnType.NUMBER) for key in keys))
+    job = world.add_import_job(template_id=add_template(world, columns), mappings=mappings)
+    measured, done = world.execute_in_a_process(job)
+    assert (done.status, done.records, done.inserted) == (RunStatus.SUCCESS, 500, 500), done.error
+    assert measured.peak_mb < PEAK_MB
+
+
+def test_nothing_new_costs_no_library_that_only_reading_needs(world: World) -> None:
+    job = world.add_import_job()
+    world.execute_in_a_process(job)
+    measured, done = world.execute_in_a_process(job)
+    assert done.status is RunStatus.UNCHANGED
+    assert not measured.modules & {"lxml", "pyarrow", "numpy", "pandas", "zstandard", "fastapi"}
+
+
+def add_template(world: World, columns: Sequence[Column]) -> str:
+    """Another template of the world's project, into a table of its own."""
+    with world.runtime.transaction() as connection:
+        template = templates.create_template(
+            connection,
+            world.runtime.secrets,
+            project_id=world.project_id,
+            name="Other",
+            mode=TemplateMode.AUTOMATIC,
+            columns=columns,
+            destination_specs=[DestinationSpec("other", mode=LoadMode.UPSERT)],
+            now=utc_now(),
+        )
+    return template.id
