@@ -1,23 +1,55 @@
-"""Owns a set of 128-bit digests in 16 to 46 bytes each, growing included; it never forgets one.
+"""Owns a set of 128-bit digests in 23 to 46 bytes each; it never forgets one.
 
-A hash table with open addressing in one array, probed for a whole batch at a time: a Python set
-of the same digests takes seven times the memory, and a feed of 1 GB has a million of them.
+Hash tables with open addressing, each in one array and probed for a whole batch at a time: a
+Python set of the same digests takes seven times the memory, and a feed of 1 GB has a million of
+them. There are several tables since one that grows is in memory twice.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
 from impler_pipelines.mapping.row_keys import Digests
 
-_FIRST_SLOTS = 1024
+_TABLES = 8
+_FIRST_SLOTS = 128
 _FULL = 0.7
 _MOVED_AT_ONCE = 65_536
 
 
 class DigestSet:
     """Digests are rows of an array of shape (n, 2); all zeros, an empty slot, never comes up."""
+
+    def __init__(self) -> None:
+        self._tables = [_Table() for _ in range(_TABLES)]
+
+    def __len__(self) -> int:
+        return sum(len(table) for table in self._tables)
+
+    def contains(self, digests: Digests) -> npt.NDArray[np.bool_]:
+        """Which of the digests are in the set."""
+        found = np.zeros(len(digests), dtype=bool)
+        for table, rows in self._shares(digests):
+            found[rows] = table.contains(digests[rows])
+        return found
+
+    def add(self, digests: Digests) -> None:
+        """Add digests that are distinct and not yet in the set."""
+        for table, rows in self._shares(digests):
+            table.add(digests[rows])
+
+    def _shares(self, digests: Digests) -> Iterator[tuple[_Table, npt.NDArray[np.bool_]]]:
+        """Each table with the rows that are its own, by bits that no table looks at."""
+        numbers = digests[:, 1] % np.uint64(_TABLES)
+        for number, table in enumerate(self._tables):
+            yield table, numbers == number
+
+
+class _Table:
+    """One of the hash tables."""
 
     def __init__(self) -> None:
         self._slots: Digests = np.zeros((_FIRST_SLOTS, 2), dtype=np.uint64)
