@@ -259,7 +259,7 @@ def show(title: str, sizes: Iterator[Size]) -> None:
         table.add_row(
             str(size.day), f"{size.total:.0f}", *parts, f"{size.runs:,}", f"{size.ticks:,}"
         )
-    Console().print(table)
+    Console(width=100).print(table)
 
 
 if __name__ == "__main__":

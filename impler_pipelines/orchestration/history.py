@@ -52,7 +52,7 @@ class DagsterHistory:
         """The history of ``instance`` by way of an instance of its own, for the process's life.
 
         Dagster opens a connection for each statement, some ten for a run that is deleted, except
-        in its webserver; the webserver's way makes a run six times cheaper. Connections older than
+        in its webserver; the webserver's way takes a fraction of the time. Connections older than
         half a tick's interval are replaced: the server may have been restarted since.
         """
         own = DagsterInstance.from_ref(instance.get_ref())
