@@ -4,5 +4,5 @@ import pytest
 
 # No test modules by name, yet their assertions should show the values.
 pytest.register_assert_rewrite(
-    *(f"{__name__}.{module}" for module in ("running_stack", "shop", "stories"))
+    *(f"{__name__}.{module}" for module in ("crashes", "running_stack", "shop", "stories"))
 )

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +25,14 @@ from impler_pipelines_tests.supervisor.waiting import alive, family
 
 CLI = str(Path(sys.executable).with_name("impler-pipelines"))
 T = TypeVar("T")
+# What the command lines of a part's own processes hold; a run's process is none of them.
+_PARTS = {
+    "webserver": "dagster-webserver",
+    "daemon": "dagster-daemon",
+    "api": "impler_pipelines.control_api",
+    "code-server": "impler_pipelines.definitions",
+    "database": "bin/postgres -D",
+}
 START_LIMIT_SECONDS = 150.0
 STOP_LIMIT_SECONDS = 60.0
 ENDED = frozenset({"SUCCESS", "UNCHANGED", "FAILED", "CANCELLED"})
@@ -32,9 +40,14 @@ _SELECTOR = {"repositoryLocationName": "impler_pipelines", "repositoryName": "im
 
 
 class RunningStack:
-    """``impler-pipelines run`` in a home of its own; rows go to an SQLite file beside it."""
+    """``impler-pipelines run`` in a home of its own.
 
-    def __init__(self, directory: Path, api_port: int, dagster_port: int) -> None:
+    Rows go to an SQLite file beside it, or with ``rows_in_store`` to its own database.
+    """
+
+    def __init__(
+        self, directory: Path, api_port: int, dagster_port: int, *, rows_in_store: bool = False
+    ) -> None:
         self.home = directory / "state"
         self.rows_file = directory / "rows.db"
         self.output = directory / "output"
@@ -45,7 +58,7 @@ class RunningStack:
             "IMPLER_HOME": str(self.home),
             "IMPLER_API_PORT": str(api_port),
             "IMPLER_DAGSTER_PORT": str(dagster_port),
-            "IMPLER_DESTINATION_URL": f"sqlite:///{self.rows_file}",
+            "IMPLER_DESTINATION_URL": "" if rows_in_store else f"sqlite:///{self.rows_file}",
             "IMPLER_ALLOW_PRIVATE_ADDRESSES": "1",
         }
         self.access_key = ""
@@ -84,13 +97,42 @@ class RunningStack:
         assert not left, [psutil.Process(pid).cmdline() for pid in left]
 
     def kill(self) -> None:
-        """End whatever still runs, after a test that failed."""
+        """SIGKILL of whatever still runs, the supervisor first."""
         if self.process is not None and self.process.poll() is None:
             self._seen |= family(self.process.pid)
             self.process.kill()
             self.process.wait(10)
         for pid in alive(self._seen):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # one may take others with it
+                os.kill(pid, signal.SIGKILL)
+
+    def kill_part(self, part: str) -> None:
+        """SIGKILL of one part's processes; returns once the supervisor has replaced them."""
+        news = f"{part} started again"
+        before = self.said().count(news)
+        victims = self._processes(_PARTS[part])
+        assert victims, f"no process of {part}"
+        self._seen |= {process.pid for process in victims}
+        for process in victims:
+            process.kill()
+        until(lambda: self.said().count(news) > before, news, START_LIMIT_SECONDS)
+        until(lambda: self._serves(part), f"{part} that serves again", START_LIMIT_SECONDS)
+
+    def _processes(self, words: str) -> list[psutil.Process]:
+        """Those of the stack whose command line holds ``words``."""
+        assert self.process is not None
+        below = psutil.Process(self.process.pid).children(recursive=True)
+        return [process for process in below if words in " ".join(_command(process))]
+
+    def _serves(self, part: str) -> bool:
+        if part == "daemon":
+            return True
+        url = f"{self.api_url}/readyz" if part in ("api", "database") else self.graphql_url
+        try:
+            answer = requests.get(url, params={"query": "{version}"}, timeout=10)
+        except requests.RequestException:
+            return False
+        return answer.ok
 
     def said(self) -> str:
         """What the supervisor has printed since it was started."""
@@ -212,6 +254,13 @@ def until(probe: Callable[[], T], what: str, seconds: float) -> T:
         time.sleep(0.5)
 
 
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.Error:  # it has just ended
+        return []
+
+
 def _send(
     method: str, url: str, body: Any, headers: Mapping[str, str] | None = None
 ) -> requests.Response:
@@ -221,12 +270,14 @@ def _send(
 
 
 @contextmanager
-def stack_in_a_temporary_home(api_port: int, dagster_port: int) -> Iterator[RunningStack]:
+def stack_in_a_temporary_home(
+    api_port: int, dagster_port: int, *, rows_in_store: bool = False
+) -> Iterator[RunningStack]:
     """A stack that is not started yet; whatever still runs at the end is killed."""
     with tempfile.TemporaryDirectory(prefix="impler-e2e-", ignore_cleanup_errors=True) as place:
         directory = Path(place)
         directory.chmod(0o711)  # as root, PostgreSQL's own user must pass through
-        stack = RunningStack(directory, api_port, dagster_port)
+        stack = RunningStack(directory, api_port, dagster_port, rows_in_store=rows_in_store)
         try:
             yield stack
         finally:

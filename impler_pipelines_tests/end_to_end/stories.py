@@ -6,9 +6,11 @@ for a tick, a sweep or a heartbeat.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
+from collections.abc import Mapping
 
 import psutil
 
@@ -16,7 +18,7 @@ from impler_pipelines_tests.end_to_end.running_stack import until
 from impler_pipelines_tests.end_to_end.shop import EVERY_MINUTE, FEED, ROWS, Shop
 from impler_pipelines_tests.feed_server import Handler
 
-RUN_LIMIT_SECONDS = 120.0
+RUN_LIMIT_SECONDS = 240.0  # also where six runs begin at once on a busy machine
 TICK_LIMIT_SECONDS = 180.0
 SWEEPS_LIMIT_SECONDS = 130.0  # two sweeps of Dagster's schedules, and a tick
 SYNC_LIMIT_SECONDS = 90.0
@@ -97,7 +99,7 @@ def a_killed_run_does_not_stay_running(shop: Shop) -> None:
         run_id = stack.call("POST", f"/v1/import-jobs/{job_id}/runs", status=202)["_id"]
         assert hanging.reached.wait(RUN_LIMIT_SECONDS), "the feed was not asked for"
         shop.feeds.routes["/killed.xml"] = (200, {}, FEED)
-        os.kill(hanging.client_pid(), signal.SIGKILL)
+        os.kill(hanging.client_pid, signal.SIGKILL)
     finally:
         hanging.let_go.set()
 
@@ -114,30 +116,38 @@ def a_killed_run_does_not_stay_running(shop: Shop) -> None:
 
 
 class Hanging:
-    """A route that sends half a feed and then nothing, until it is let go."""
+    """A route that sends half a feed and then nothing, until it is let go: then the rest."""
 
-    def __init__(self) -> None:
+    def __init__(self, feed: str = FEED, headers: Mapping[str, str] | None = None) -> None:
         self.reached, self.let_go = threading.Event(), threading.Event()
-        self._client_port = 0
+        self._feed, self._headers = feed.encode(), headers or {}
+        self.client_pid = 0
 
     def __call__(self, handler: Handler) -> None:
+        half = len(self._feed) // 2
         handler.send_response(200)
-        handler.send_header("Content-Length", str(len(FEED)))
+        for name, value in self._headers.items():
+            handler.send_header(name, value)
+        handler.send_header("Content-Length", str(len(self._feed)))
         handler.end_headers()
-        handler.wfile.write(FEED[: len(FEED) // 2].encode())
+        handler.wfile.write(self._feed[:half])
         handler.wfile.flush()
-        self._client_port = handler.client_address[1]
+        self.client_pid = client_pid(handler)
         self.reached.set()
         self.let_go.wait(RUN_LIMIT_SECONDS)
+        with contextlib.suppress(OSError):  # the client may have been killed
+            handler.wfile.write(self._feed[half:])
 
-    def client_pid(self) -> int:
-        """The process that waits for the rest: the one at the other end of the connection."""
-        (pid,) = {
-            connection.pid
-            for connection in psutil.net_connections("tcp4")
-            if connection.laddr and connection.laddr.port == self._client_port and connection.pid
-        }
-        return int(pid)
+
+def client_pid(handler: Handler) -> int:
+    """The process at the other end of a request's connection."""
+    port = handler.client_address[1]
+    (pid,) = {
+        connection.pid
+        for connection in psutil.net_connections("tcp4")
+        if connection.laddr and connection.laddr.port == port and connection.pid
+    }
+    return int(pid)
 
 
 STORIES = (
