@@ -30,7 +30,7 @@ from impler_pipelines.errors import (
     StoreUnavailable,
     TransientError,
 )
-from impler_pipelines.model import FeedState, ImportPlan, Run
+from impler_pipelines.model import FeedState, ImportPlan, Run, Trigger
 from impler_pipelines.orchestration.failures import told, waits_too_long, without_cause
 from impler_pipelines.orchestration.names import (
     RUN_ID_TAG,
@@ -38,6 +38,7 @@ from impler_pipelines.orchestration.names import (
     run_tags,
 )
 from impler_pipelines.orchestration.op_log import OpLog
+from impler_pipelines.orchestration.reporting import failed, retrying
 from impler_pipelines.orchestration.runtime import Runtime, utc_now
 from impler_pipelines.store import import_jobs, plans, runs
 
@@ -146,6 +147,7 @@ class Attempt:
             external_user_id=plan.external_user_id,
             template_id=plan.template_id,
             url=plan.url,
+            trigger=self.run.trigger if self.run else Trigger.MANUAL,
         )
         self._context.instance.add_run_tags(self._context.run_id, tags)
 
@@ -174,18 +176,20 @@ class Attempt:
             self.note(http_status=error.status)
         if isinstance(error, TransientError) and self._may_retry(error):
             wait = self._wait_seconds(error)
-            words = str(error).rstrip(".")
-            self._context.log.warning(f"{words}. Trying again in {wait:.0f} s.")
+            self._context.log.warning(self._announcement(error, wait))
             self._log.retried(error, attempt=self._context.retry_number + 1, wait_seconds=wait)
             most = len(self.runtime.retry_waits)
-            raise RetryRequested(max_retries=most, seconds_to_wait=wait) from without_cause(error)
+            bare = without_cause(error).with_traceback(None)
+            raise RetryRequested(max_retries=most, seconds_to_wait=wait) from bare
         if isinstance(error, TransientError):
             self._postpone(error)
         if isinstance(error, PipelineError):
-            words = told(
-                error, plan=self._plan, tries=self._context.retry_number + 1, now=utc_now()
-            )
-            raise Failure(description=words, allow_retries=False) from without_cause(error)
+            tries = self._context.retry_number + 1
+            raise Failure(
+                description=told(error, plan=self._plan, tries=tries, now=utc_now()),
+                metadata=failed(error, tries=tries),
+                allow_retries=False,
+            ) from None  # Dagster would print all of the chain, and repeat the message for it
         return False
 
     def _may_retry(self, error: TransientError) -> bool:
@@ -194,6 +198,13 @@ class Attempt:
 
     def _wait_seconds(self, error: TransientError) -> float:
         return max(self.runtime.retry_waits[self._context.retry_number], error.retry_after or 0)
+
+    def _announcement(self, error: TransientError, wait: float) -> str:
+        at = utc_now() + timedelta(seconds=wait)
+        tried = self._context.retry_number + 1
+        return retrying(
+            error, tried=tried, most=len(self.runtime.retry_waits) + 1, wait=wait, at=at
+        )
 
     def _postpone(self, error: TransientError) -> None:
         """The server asked for a longer pause than a run may wait: the next run comes after it."""

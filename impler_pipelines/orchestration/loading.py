@@ -7,7 +7,13 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from impler_pipelines import logs
+from impler_pipelines.destinations.description import (
+    TableDescription,
+    count_rows,
+    describe_table,
+)
 from impler_pipelines.destinations.sql import LoadIdentity, load_rows
+from impler_pipelines.errors import PipelineError
 from impler_pipelines.model import (
     FeedState,
     ImportPlan,
@@ -60,6 +66,22 @@ def load_all(
         with runtime.transaction() as store:
             _record(runtime, store, plan, run, mapped, counts)
     return counts
+
+
+def describe_destination(
+    runtime: Runtime, plan: ImportPlan, destination: SqlDestination, warn: Callable[[str], None]
+) -> tuple[TableDescription, int | None]:
+    """The table that a load has written to, and how many rows it has now.
+
+    The load is done: rows that can't be counted are None and a warning, not a failure.
+    """
+    with opened(runtime, destination) as engine:
+        table = describe_table(engine, destination.table, destination.mode, plan.columns)
+        try:
+            return table, count_rows(engine, destination.table)
+        except PipelineError as error:
+            warn(f"The rows of {table.name} are loaded, but not counted: {error}")
+            return table, None
 
 
 def _load_one(

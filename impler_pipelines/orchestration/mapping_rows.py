@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import ExitStack
-from typing import Any
 
 import pyarrow as pa
 
@@ -12,12 +11,12 @@ from impler_pipelines.errors import MappingInvalid
 from impler_pipelines.mapping import MappedBatch, map_batches, row_schema
 from impler_pipelines.model import ImportPlan, Reject
 from impler_pipelines.orchestration.attempts import Attempt
+from impler_pipelines.orchestration.markdown import table
 from impler_pipelines.orchestration.references import ExtractedRecords, MappedRows
 from impler_pipelines.orchestration.tabular import (
     REJECT_SCHEMA,
     batch_writer,
     count_reasons,
-    markdown_table,
     read_batches,
     reject_batch,
 )
@@ -28,7 +27,7 @@ def map_to_artifacts(
     plan: ImportPlan,
     extracted: ExtractedRecords,
     reasons: Counter[str],
-    previews: dict[str, Any],
+    previews: dict[str, str],
 ) -> MappedRows:
     """Map all batches; fills ``reasons`` and ``previews`` for the run's page in Dagster.
 
@@ -100,7 +99,7 @@ class _Preview:
         if shown:
             names = [name for name in shown[0] if not name.startswith("_")]
             lines = [[row[name] for name in names] for row in shown]
-            tables["first rows"] = markdown_table(names, lines)
+            tables["first rows"] = table(names, lines)
         if self._rejects:
             lines = [
                 [str(r.index), e.column, e.rule, e.value, e.message]
@@ -108,5 +107,5 @@ class _Preview:
                 for e in r.errors
             ]
             header = ["record", "column", "rule", "value", "message"]
-            tables["first rejects"] = markdown_table(header, lines)
+            tables["first rejects"] = table(header, lines)
         return tables

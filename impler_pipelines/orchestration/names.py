@@ -16,6 +16,7 @@ EXTERNAL_USER_TAG = "impler/external_user_id"
 TEMPLATE_TAG = "impler/template_id"
 FEED_HOST_TAG = "impler/feed_host"
 REQUEST_ID_TAG = "impler/request_id"
+TRIGGER_TAG = "impler/trigger"
 
 _JOB = re.compile(r"import_([0-9a-f]{24})")
 _SCHEDULE = re.compile(r"import_([0-9a-f]{24})_schedule")
@@ -50,9 +51,10 @@ def run_tags(
     external_user_id: str,
     template_id: str,
     url: str,
+    trigger: str,
     request_id: str | None = None,
 ) -> dict[str, str]:
-    """The tags of a Dagster run at launch: ids and the feed's host, never a secret.
+    """The tags of a Dagster run at launch: ids, the feed's host, who asked; never a secret.
 
     ``request_id`` is that of the API request which asked for the run, if one did.
     """
@@ -63,4 +65,5 @@ def run_tags(
         EXTERNAL_USER_TAG: external_user_id,
         TEMPLATE_TAG: template_id,
         FEED_HOST_TAG: urlsplit(url).hostname or "",
+        TRIGGER_TAG: str(trigger),  # a plain one: Dagster stores no enums
     }

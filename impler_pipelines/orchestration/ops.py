@@ -6,12 +6,10 @@ Annotations are not postponed here, since Dagster reads them when an op is defin
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 from dagster import (
     AssetMaterialization,
     In,
-    MetadataValue,
     Nothing,
     OpExecutionContext,
     Out,
@@ -20,6 +18,7 @@ from dagster import (
 )
 
 from impler_pipelines.model import FeedState
+from impler_pipelines.orchestration import reporting
 from impler_pipelines.orchestration.attempts import Attempt
 from impler_pipelines.orchestration.limits import fetch_policy
 from impler_pipelines.orchestration.references import (
@@ -32,12 +31,19 @@ from impler_pipelines.orchestration.references import (
 _RESOURCES = {"runtime"}
 
 
-@op(out=Out(FetchedFeed, is_required=False), required_resource_keys=_RESOURCES)
-def fetch_feed(context: OpExecutionContext) -> Iterator[Output[FetchedFeed]]:
-    """Fetch the feed's bytes, asking the server only for what is newer than the last load.
+@op(
+    out={
+        "feed": Out(FetchedFeed, is_required=False, description="The feed, if it has changed."),
+        "unchanged": Out(Nothing, is_required=False, description="Why there is nothing to load."),
+    },
+    required_resource_keys=_RESOURCES,
+)
+def fetch_feed(context: OpExecutionContext) -> Iterator[Output[FetchedFeed | None]]:
+    """Download the feed, if it has changed since the last load.
 
-    A feed that has not changed (304, or the same bytes) ends the run here as a success; the
-    later ops are skipped.
+    The server is asked for what is newer only. A feed that has not changed (304, or the same
+    bytes) ends the run here as a success: the later ops are skipped. What may pass by itself
+    (no connection, 5xx, 429) is tried again up to three times, with growing waits.
     """
     from impler_pipelines.sources import fetch
 
@@ -65,69 +71,63 @@ def fetch_feed(context: OpExecutionContext) -> Iterator[Output[FetchedFeed]]:
                 )
             )
             context.log.info(f"Unchanged since the last load (HTTP {result.status}).")
+            yield Output(None, "unchanged", metadata=reporting.unchanged(result))
             return
         feed = FetchedFeed(
             path, result.content_type, result.etag, result.last_modified, result.body_hash
         )
-        yield Output(
-            feed,
-            metadata={
-                "source": result.url,
-                "HTTP status": result.status,
-                "bytes": result.bytes,
-                "seconds": result.seconds,
-                "content type": result.content_type or "not given",
-            },
-        )
+        yield Output(feed, "feed", metadata=reporting.fetched(result))
 
 
-@op(out=Out(ExtractedRecords, is_required=False), required_resource_keys=_RESOURCES)
+@op(
+    out=Out(ExtractedRecords, is_required=False, description="One row of text for each record."),
+    required_resource_keys=_RESOURCES,
+)
 def extract_records(
     context: OpExecutionContext, feed: FetchedFeed
 ) -> Iterator[Output[ExtractedRecords]]:
-    """Read the feed record by record: N records give N rows of the mapped headings' text."""
+    """Read the feed's records: N records give N rows of text.
+
+    Each record keeps its own values, or null where it has none, at the mapped headings. A feed
+    that can't be read in full fails the run: nothing of it is loaded.
+    """
     from impler_pipelines.orchestration.extracting import extract_to_artifact
 
     with Attempt(context) as attempt:
         plan = attempt.begin()
-        path = attempt.path("records.arrow")
+        path, watch = attempt.path("records.arrow"), reporting.Stopwatch()
         found = extract_to_artifact(attempt.runtime, plan, feed, path)
         attempt.note(records=found.records, warnings=list(found.warnings))
         for warning in found.warnings:
             context.log.warning(warning)
         yield Output(
             ExtractedRecords(path, found.records, plan.fingerprint, feed),
-            metadata={
-                "records": found.records,
-                "record path": plan.record_path or "",
-                "warnings": MetadataValue.md("\n".join(f"- {w}" for w in found.warnings) or "none"),
-            },
+            metadata=reporting.extracted(plan, found, attempt.run, seconds=watch.seconds),
         )
 
 
-@op(out=Out(MappedRows, is_required=False), required_resource_keys=_RESOURCES)
+@op(
+    out=Out(MappedRows, is_required=False, description="Typed rows, and rejects with reasons."),
+    required_resource_keys=_RESOURCES,
+)
 def map_columns(
     context: OpExecutionContext, extracted: ExtractedRecords
 ) -> Iterator[Output[MappedRows]]:
-    """Turn records into typed rows; what does not fit becomes a reject with every reason."""
+    """Turn records into typed rows; sort out what does not fit.
+
+    A record with a value that its column refuses becomes a reject, with every reason. Rejects
+    do not fail the run: the other rows are loaded.
+    """
     from impler_pipelines.orchestration.mapping_rows import map_to_artifacts
 
     with Attempt(context) as attempt:
         plan = attempt.begin()
         reasons: Counter[str] = Counter()
-        previews: dict[str, Any] = {}
+        previews: dict[str, str] = {}
+        watch = reporting.Stopwatch()
         mapped = map_to_artifacts(attempt, plan, extracted, reasons, previews)
-        yield Output(
-            mapped,
-            metadata={
-                "records": mapped.records,
-                "filtered": mapped.filtered,
-                "valid": mapped.valid,
-                "invalid": mapped.invalid,
-                "rejects by reason": MetadataValue.json(dict(reasons.most_common(50))),
-                **{name: MetadataValue.md(table) for name, table in previews.items()},
-            },
-        )
+        metadata = reporting.mapped(mapped, reasons, previews, seconds=watch.seconds)
+        yield Output(mapped, metadata=metadata)
 
 
 @op(
@@ -136,29 +136,27 @@ def map_columns(
     required_resource_keys=_RESOURCES,
 )
 def load_rows(context: OpExecutionContext, mapped: MappedRows) -> Iterator[AssetMaterialization]:
-    """Load the rows into the template's destinations, all or none, and end the run.
+    """Write the rows into the template's tables, all or none.
 
-    Rows that are there already and have not changed are left alone.
+    Rows that are there already and have not changed are left alone. Each table is an asset,
+    whose numbers of rows Dagster plots over time.
     """
-    from impler_pipelines.orchestration.loading import kept_rows_warnings, load_all
+    from impler_pipelines.orchestration.loading import (
+        describe_destination,
+        kept_rows_warnings,
+        load_all,
+    )
 
     with Attempt(context) as attempt:
-        plan = attempt.begin()
-        loaded = load_all(attempt.runtime, plan, attempt.run, mapped)
+        plan, watch = attempt.begin(), reporting.Stopwatch()
+        counts = load_all(attempt.runtime, plan, attempt.run, mapped)
+        load = reporting.Load(plan, attempt.run_id, mapped.invalid, watch.seconds)
         for warning in kept_rows_warnings(plan, mapped):
             context.log.warning(warning)
         for destination in plan.destinations:
-            counts = loaded[destination.id]
-            yield AssetMaterialization(
-                asset_key=["imports", destination.table],
-                description=f"Rows of {plan.import_job_id} loaded into {destination.table}.",
-                metadata={
-                    "inserted": counts.inserted,
-                    "updated": counts.updated,
-                    "unchanged": counts.unchanged,
-                    "deleted": counts.deleted,
-                    "rejected": mapped.invalid,
-                },
+            table, rows = describe_destination(
+                attempt.runtime, plan, destination, context.log.warning
             )
+            yield reporting.loaded(load, destination, counts[destination.id], table, rows)
         attempt.runtime.artifacts.remove(attempt.run_id)
         attempt.runtime.artifacts.remove(reference_directory(context.run_id))

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from dagster import (
+    AssetKey,
+    AssetsDefinition,
     DagsterInvariantViolationError,
     JobDefinition,
     RepositoryData,
@@ -22,6 +24,7 @@ from dagster import (
 )
 
 from impler_pipelines.errors import PipelineError
+from impler_pipelines.orchestration.assets import declared_tables
 from impler_pipelines.orchestration.jobs import build_job
 from impler_pipelines.orchestration.names import (
     import_job_id_of_job,
@@ -118,6 +121,18 @@ class ImportRepository(RepositoryData):
         if job_id is None:
             raise DagsterInvariantViolationError(f"{schedule_name!r} is not a schedule's name.")
         return build_schedule(self._runtime, job_id, self.snapshot.get(job_id))
+
+    def get_assets_defs_by_key(self) -> Mapping[AssetKey, AssetsDefinition]:
+        """The tables that import jobs load into, as external assets; none if they can't be told."""
+        try:
+            tables = declared_tables(
+                self.snapshot.values(),
+                default_url=self._runtime.settings.default_destination_url,
+            )
+        except Exception:  # noqa: BLE001 - one bad table must not take down the location
+            _log.exception("The destination tables are not declared as assets.")
+            return {}
+        return {key: definition for definition in tables for key in definition.keys}
 
     def get_all_sensors(self) -> Sequence[SensorDefinition]:
         """The sync sensor and the one that sweeps history."""

@@ -10,9 +10,10 @@ from dagster import (
     SkipReason,
 )
 
+from impler_pipelines.orchestration.descriptions import definition_tags, schedule_description
 from impler_pipelines.orchestration.names import job_name, run_tags, schedule_name
 from impler_pipelines.orchestration.runtime import Runtime, utc_now
-from impler_pipelines.scheduling import TickPlan, describe, ticks
+from impler_pipelines.scheduling import TickPlan, ticks
 from impler_pipelines.store.due import claim_due_run
 from impler_pipelines.store.sync import Definition
 
@@ -39,7 +40,8 @@ def build_schedule(
         execution_timezone=plan.timezone,
         execution_fn=evaluate,
         default_status=DefaultScheduleStatus.RUNNING,
-        description=describe(timing) if timing else None,
+        description=schedule_description(definition) if definition else None,
+        tags=definition_tags(import_job_id, definition),
     )
 
 
@@ -64,5 +66,6 @@ def claim(
             external_user_id=claimed.job.external_user_id,
             template_id=claimed.job.template_id,
             url=claimed.job.url,
+            trigger=claimed.run.trigger,
         ),
     )

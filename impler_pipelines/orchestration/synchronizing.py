@@ -72,7 +72,12 @@ class Synchronizer:
             if claim.run and claim.job:
                 job = claim.job
                 launch = Launch(
-                    claim.run.id, job.id, job.template_id, job.external_user_id, job.url
+                    claim.run.id,
+                    job.id,
+                    job.template_id,
+                    job.external_user_id,
+                    job.url,
+                    claim.run.trigger,
                 )
                 with self._refusals_noted():
                     self._launch(launch)
@@ -159,6 +164,7 @@ class Synchronizer:
                 external_user_id=launch.external_user_id,
                 template_id=launch.template_id,
                 url=launch.url,
+                trigger=launch.trigger,
                 request_id=launch.request_id,
             )
             again = former[0] if former else None

@@ -1,4 +1,4 @@
-"""Arrow batches on the artifact place, and how few of them are shown in Dagster's metadata."""
+"""Arrow batches on the artifact place: rows and rejects, written and read in pieces."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import pyarrow as pa
 
@@ -15,7 +14,6 @@ from impler_pipelines.model import CellError, Reject
 from impler_pipelines.orchestration.artifacts import Artifacts
 
 REJECT_SCHEMA = pa.schema([("index", pa.int64()), ("record", pa.string()), ("errors", pa.string())])
-_WIDEST_CELL = 80
 
 
 class _NoPandas:
@@ -85,25 +83,6 @@ def count_reasons(rejects: Iterable[Reject], into: Counter[str]) -> None:
     """Count each ``column: rule`` that refused a record."""
     for reject in rejects:
         into.update({f"{error.column}: {error.rule}" for error in reject.errors})
-
-
-def markdown_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A Markdown table; cells are shortened and can't break out of it."""
-    lines = [_line(header), _line(["---"] * len(header))]
-    return "\n".join(lines + [_line([_cell(value) for value in row]) for row in rows])
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _cell(value: Any) -> str:
-    # Cut before it is split: a value may have megabytes.
-    text = "" if value is None else " ".join(str(value)[: 4 * _WIDEST_CELL].split())
-    text = text if len(text) <= _WIDEST_CELL else f"{text[:_WIDEST_CELL]}…"
-    for character in "\\`*_[]<>|":
-        text = text.replace(character, f"\\{character}")
-    return text
 
 
 def _plain(error: CellError) -> dict[str, str | None]:

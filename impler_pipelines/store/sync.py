@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, func, or_, select, update
 
 from impler_pipelines import logs
-from impler_pipelines.model import ImportJobStatus, RunStatus, Trigger
+from impler_pipelines.model import ImportJobStatus, RunStatus, SqlDestination, Trigger
 from impler_pipelines.scheduling import Timing
+from impler_pipelines.store import templates as template_store
 from impler_pipelines.store.import_jobs import LIVE, pause_import_job, resume_import_job
 from impler_pipelines.store.import_jobs.rows import timing_of_row
 from impler_pipelines.store.runs import DEAD_AFTER_SECONDS, HEARTBEAT_SECONDS, find_run
@@ -30,7 +31,8 @@ class Definition:
     """What Dagster's definitions of one import job are built from. Equal means: no reload.
 
     ``scheduled``: it has been active, so it has a schedule, be it stopped; ``timing`` None while
-    it has neither interval nor cron.
+    it has neither interval nor cron. ``destinations`` are the template's, with URLs that hold
+    neither user nor password.
     """
 
     job_id: str
@@ -40,6 +42,7 @@ class Definition:
     url: str
     timing: Timing | None
     scheduled: bool
+    destinations: tuple[SqlDestination, ...]
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class Launch:
     template_id: str
     external_user_id: str
     url: str
+    trigger: Trigger
     request_id: str | None = None
 
 
@@ -64,7 +68,9 @@ class Silent:
 
 
 def live_definitions(connection: Connection) -> dict[str, Definition]:
-    """Every live import job by id, in one query."""
+    """Every live import job by id."""
+    in_use = select(import_jobs.c.template_id).where(LIVE)
+    tables = template_store.public_destinations(connection, in_use)
     query: Select[Any] = (
         select(
             import_jobs.c.id,
@@ -90,6 +96,7 @@ def live_definitions(connection: Connection) -> dict[str, Definition]:
             url=row.url,
             timing=timing_of_row(row),
             scheduled=row.activated_at is not None,
+            destinations=tables.get(row.template_id, ()),
         )
         for row in connection.execute(query)
     }
@@ -104,6 +111,7 @@ def runs_to_launch(connection: Connection, *, now: dt.datetime) -> list[Launch]:
             import_jobs.c.template_id,
             import_jobs.c.external_user_id,
             import_jobs.c.url,
+            runs.c.trigger,
             runs.c.request_id,
         )
         .join(import_jobs, import_jobs.c.id == runs.c.import_job_id)
@@ -121,6 +129,7 @@ def runs_to_launch(connection: Connection, *, now: dt.datetime) -> list[Launch]:
             row.template_id,
             row.external_user_id,
             row.url,
+            Trigger(row.trigger),
             row.request_id,
         )
         for row in connection.execute(query)

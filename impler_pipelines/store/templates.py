@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
 from impler_pipelines.errors import NotFound, RequestInvalid, StateConflict
 from impler_pipelines.model import (
@@ -158,6 +158,20 @@ def destinations_of(
         else _destination(row, None)
         for row in _destination_rows(connection, [template_id])
     )
+
+
+def public_destinations(
+    connection: Connection, template_ids: Select[tuple[str]]
+) -> dict[str, tuple[SqlDestination, ...]]:
+    """The destinations of many templates in order; their URLs hold neither user nor password."""
+    query = select(destinations).where(destinations.c.template_id.in_(template_ids))
+    found: dict[str, tuple[SqlDestination, ...]] = {}
+    for row in connection.execute(query.order_by(destinations.c.position)):
+        found[row.template_id] = (
+            *found.get(row.template_id, ()),
+            _destination(row, row.public_url),
+        )
+    return found
 
 
 def columns_of(connection: Connection, template_id: str) -> tuple[Column, ...]:

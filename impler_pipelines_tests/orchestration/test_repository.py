@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from dagster import DagsterInvariantViolationError, build_schedule_context
+from dagster import (
+    AssetKey,
+    DagsterInvariantViolationError,
+    RepositoryDefinition,
+    build_schedule_context,
+)
 
 from impler_pipelines.model import Trigger
+from impler_pipelines.orchestration.assets import declared_tables
+from impler_pipelines.orchestration.descriptions import job_description
 from impler_pipelines.orchestration.names import (
+    EXTERNAL_USER_TAG,
     IMPORT_JOB_TAG,
     RUN_ID_TAG,
+    TEMPLATE_TAG,
     job_name,
     schedule_name,
 )
 from impler_pipelines.orchestration.repository import ImportRepository
 from impler_pipelines.orchestration.runtime import Runtime, utc_now
 from impler_pipelines.settings import Settings
-from impler_pipelines.store import import_jobs
+from impler_pipelines.store import import_jobs, templates
+from impler_pipelines.store.templates import DestinationSpec
 from impler_pipelines_tests.orchestration.conftest import World
 
 UNKNOWN = "0123456789abcdef01234567"
@@ -153,3 +164,130 @@ class TestTick:
         skipped = tick(world, UNKNOWN, utc_now())
         assert not skipped.run_requests
         assert "no such import job" in (skipped.skip_message or "")
+
+
+@pytest.mark.parametrize("world", ["store"], indirect=True)
+class TestDescriptions:
+    """What a person reads of an import job before it has run."""
+
+    def test_a_job_says_what_is_imported_for_whom_and_when(self, world: World) -> None:
+        job = world.add_import_job(url="https://feeds.example/a/b.xml?token=hunter2")
+        (built,) = ImportRepository(world.runtime).get_all_jobs()
+        said = built.description or ""
+        assert said.startswith(
+            "Imports the feed `/a/b.xml?…` of **feeds.example** for user **ann** into the template"
+            " **Products** (table `products`).\n\nEvery 15 minutes."
+        )
+        assert "Where to look" in said
+        entries = {name: entry.value for name, entry in built.metadata.items()}
+        assert entries == {
+            "source": "https://feeds.example/a/b.xml",
+            "user": "ann",
+            "template": "Products",
+            "runs": "Every 15 minutes",
+            "loads into products": AssetKey(["imports", "products"]),
+        }
+        assert built.tags == {
+            IMPORT_JOB_TAG: job.id,
+            EXTERNAL_USER_TAG: "ann",
+            TEMPLATE_TAG: world.template_id,
+        }
+
+    def test_a_schedule_says_it_in_plain_text_and_has_the_jobs_tags(self, world: World) -> None:
+        job = world.add_import_job(url="https://feeds.example/b.xml?token=hunter2")
+        (schedule,) = ImportRepository(world.runtime).get_all_schedules()
+        said = schedule.description or ""
+        assert said.startswith(
+            "Every 15 minutes: imports https://feeds.example/b.xml?… into Products for user ann."
+        )
+        assert schedule.tags[IMPORT_JOB_TAG] == job.id
+        assert schedule.tags[EXTERNAL_USER_TAG] == "ann"
+
+    def test_one_without_a_timing_says_so(self, world: World) -> None:
+        world.add_import_job(interval=None)
+        (built,) = ImportRepository(world.runtime).get_all_jobs()
+        assert "Not scheduled yet." in (built.description or "")
+
+    def test_what_users_typed_is_no_markup(self, world: World) -> None:
+        hostile = "a\n\n# b <script> [x](javascript:1) `c` | *d*"
+        url = "https://ann:pass-word@feeds.example/a`b`<i>.xml"
+        world.add_import_job(external_user_id=hostile, url=url)
+        repository = ImportRepository(world.runtime)
+        (built,) = repository.get_all_jobs()
+        escaped = "a \\# b \\<script\\> \\[x\\](javascript:1) \\`c\\` \\| \\*d\\*"
+        assert escaped in (built.description or "")
+        assert "`/a%60b%60<i>.xml`" in (built.description or "")
+        (table,) = repository.get_assets_defs_by_key().values()
+        assert escaped in (next(iter(table.specs)).description or "")
+        (schedule,) = repository.get_all_schedules()
+        seen = repr((built.description, built.metadata, schedule.description, table.specs))
+        assert "pass-word" not in seen
+
+    def test_a_timing_that_can_no_longer_be_read_is_said(self, world: World) -> None:
+        """A time zone that this host's database lacks, say: the location must load all the same."""
+        world.add_import_job()
+        (definition,) = ImportRepository(world.runtime).snapshot.values()
+        assert definition.timing is not None
+        lost = replace(definition, timing=replace(definition.timing, timezone="Mars/Olympus"))
+        assert "can't be read" in job_description(lost)
+
+
+@pytest.mark.parametrize("world", ["store"], indirect=True)
+class TestTables:
+    """Destination tables are declared as external assets: described, never to be materialized."""
+
+    def test_each_once_with_its_import_jobs(self, world: World) -> None:
+        jobs = [world.add_import_job(), world.add_import_job(external_user_id="bob")]
+        repository = ImportRepository(world.runtime)
+        key = AssetKey(["imports", "products"])
+        definitions = repository.get_assets_defs_by_key()
+        assert list(definitions) == [key]
+        (spec,) = definitions[key].specs
+        assert (spec.group_name, spec.kinds) == ("imports", {"postgres", "table"})
+        assert spec.tags[TEMPLATE_TAG] == world.template_id
+        assert dict(spec.metadata) == {"template": "Products", "mode": "upsert"}
+        said = spec.description or ""
+        assert "template **Products**, in the table `products`" in said
+        for job, user in zip(jobs, ("ann", "bob"), strict=True):
+            link = f"[{user}](/locations/imports@impler_pipelines/jobs/{job_name(job.id)})"
+            assert link in said
+        assert not definitions[key].is_executable
+
+    def test_a_long_list_of_import_jobs_is_cut(self, world: World) -> None:
+        world.add_import_job()
+        (one,) = ImportRepository(world.runtime).snapshot.values()
+        many = [replace(one, job_id=f"{number:024x}") for number in range(25)]
+        (table,) = declared_tables(many, default_url="sqlite:///x.db")
+        (spec,) = table.specs
+        assert (spec.description or "").endswith("- and 5 more")
+        assert spec.kinds == {"sqlite", "table"}
+
+    def test_a_destination_of_its_own_shows_no_login(self, world: World) -> None:
+        with world.runtime.transaction() as connection:
+            templates.update_template(
+                connection,
+                world.runtime.secrets,
+                project_id=world.project_id,
+                template_id=world.template_id,
+                now=utc_now(),
+                destination_specs=[
+                    DestinationSpec("rows", url="mysql://root:hunter2@db.example:3307/shop")
+                ],
+            )
+        world.add_import_job()
+        (definition,) = ImportRepository(world.runtime).get_assets_defs_by_key().values()
+        (spec,) = definition.specs
+        assert spec.key == AssetKey(["imports", "db.example", "shop", "rows"])
+        assert spec.kinds == {"mysql", "table"}
+        assert "hunter2" not in repr(spec)
+        assert "root" not in repr(spec)
+
+    def test_the_whole_repository_loads_with_them(self, world: World) -> None:
+        world.add_import_job()
+        loaded = RepositoryDefinition("imports", repository_data=ImportRepository(world.runtime))
+        loaded.validate_loadable()
+        assert loaded.asset_graph.external_asset_keys == {AssetKey(["imports", "products"])}
+
+
+def test_without_a_store_no_table_is_declared(storeless: ImportRepository) -> None:
+    assert storeless.get_assets_defs_by_key() == {}
