@@ -111,8 +111,8 @@ def killed_between_ops(op: str, shop: Shop) -> None:
     victim.run_with()
     until(lambda: victim.clients, "its fetch", RUN_LIMIT_SECONDS)
     dagster_run_id = victim.read_run()["dagsterRunId"]
-    reference = shop.stack.home / "artifacts" / f"references-{dagster_run_id}" / f"{op}.result.json"
-    at_once(reference.exists, f"the end of {op}")
+    references = shop.stack.home / "artifacts" / f"references-{dagster_run_id}"
+    at_once(lambda: [*references.glob(f"{op}.*.json")], f"the end of {op}")
     victim.kill()
     victim.settles(attempts=2)
 
