@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -17,6 +18,7 @@ from impler_pipelines_tests.control_api.conftest import host_app, serving, setti
 from impler_pipelines_tests.control_api.host_app import FEED, HostApp
 from impler_pipelines_tests.feed_server import FeedServer
 from impler_pipelines_tests.log_lines import Lines, listening
+from impler_pipelines_tests.supervisor.waiting import until
 
 MADE = re.compile(r"[0-9a-f]{24}")
 SOME_ID = "0" * 24
@@ -26,6 +28,12 @@ SOME_ID = "0" * 24
 def lines() -> Iterator[Lines]:
     with listening() as heard:
         yield heard
+
+
+def answered(lines: Lines, number: int) -> list[dict[str, Any]]:
+    """The lines of so many answered requests: each is told just after its answer was sent."""
+    until(lambda: len(lines.of("request.answered")) >= number, f"{number} requests told")
+    return lines.of("request.answered")
 
 
 class TestRequestId:
@@ -82,7 +90,8 @@ class TestLines:
     ) -> None:
         job = app.import_job(feed_server)
         app.call("GET", f"/v1/import-jobs/{job['_id']}", headers={"X-Request-Id": "r1"})
-        line = next(x for x in lines.of("request.answered") if x["request_id"] == "r1")
+        line = answered(lines, 3)[-1]
+        assert line["request_id"] == "r1"
         assert (line["method"], line["route"], line["status"]) == (
             "GET",
             "/v1/import-jobs/{jobId}",
@@ -98,6 +107,7 @@ class TestLines:
     ) -> None:
         job_id = app.import_job(feed_server)["_id"]
         app.call("GET", f"/v1/import-job/user/{job_id}/pause", headers={"X-Request-Id": "r-pause"})
+        answered(lines, 3)
         mine = [line for line in lines.all() if line.get("request_id") == "r-pause"]
         assert [line["event"] for line in mine] == [
             "run.ended",
@@ -137,15 +147,14 @@ class TestLines:
         app.call("POST", "/v1/feeds/inspect", {"url": f"{url}&gone=hush"})
         app.call("GET", "/v1/templates?accesskey=hush", headers={"accesskey": "hush"})
         app.call("GET", "/hush/hush?hush")
-        assert len(lines.of("request.answered")) == 6
+        assert len(answered(lines, 6)) == 6
         for secret in ("hush", "ann", app.http.headers["accesskey"]):
             assert secret not in lines.text
 
     def test_probes_and_scrapes_are_told_at_debug(self, stranger: HostApp, lines: Lines) -> None:
         for path in ("/healthz", "/readyz", "/metrics"):
             stranger.call("GET", path)
-        answered = lines.of("request.answered")
-        assert [line["level"] for line in answered] == ["debug"] * 3
+        assert [line["level"] for line in answered(lines, 3)] == ["debug"] * 3
 
     def test_the_store_away_is_told_once(
         self, tmp_path: Path, engine: Engine, lines: Lines
