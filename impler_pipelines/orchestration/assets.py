@@ -74,7 +74,7 @@ def _description(destination: SqlDestination, jobs: Sequence[Definition]) -> str
     shown = [
         f"- [{escaped(job.external_user_id)}]"
         f"(/locations/{REPOSITORY}@{LOCATION}/jobs/{job_name(job.job_id)})"
-        for job in jobs[:_MOST_JOBS]
+        for job in sorted(jobs, key=lambda job: (job.external_user_id, job.job_id))[:_MOST_JOBS]
     ]
     if len(jobs) > _MOST_JOBS:
         shown.append(f"- and {len(jobs) - _MOST_JOBS} more")

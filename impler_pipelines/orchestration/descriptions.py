@@ -57,8 +57,9 @@ def job_metadata(definition: Definition) -> dict[str, Any]:
         "template": definition.template_name,
         "runs": when(definition),
     }
-    for destination in definition.destinations:
-        entries[f"loads into {destination.table}"] = MetadataValue.asset(asset_key(destination))
+    for number, destination in enumerate(definition.destinations, start=1):
+        name = "table" if number == 1 else f"table {number}"
+        entries[name] = MetadataValue.asset(asset_key(destination))
     return entries
 
 

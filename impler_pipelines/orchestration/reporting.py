@@ -112,10 +112,11 @@ def mapped(
         "filtered": rows.filtered,
         "valid": rows.valid,
         "rejected": rows.invalid,
-        "seconds": _seconds(seconds),
-        **_per_second("records per second", rows.records, seconds),
+        # Before the speed: the page folds what is below the first handful.
         **_reasons(reasons),
         **{name: MetadataValue.md(preview) for name, preview in previews.items()},
+        "seconds": _seconds(seconds),
+        **_per_second("records per second", rows.records, seconds),
     }
 
 

@@ -47,7 +47,13 @@ def build_sync_sensor(
         default_status=DefaultSensorStatus.RUNNING,
     )
     def sync_import_jobs(context: SensorEvaluationContext) -> SensorResult:
-        """Keep Dagster in step with the import jobs: definitions, launches, schedules."""
+        """Keep Dagster in step with the import jobs, every few seconds.
+
+        New and changed import jobs get their job and schedule, runs that were asked for are
+        launched, pauses switch schedules and schedules pause import jobs. Switched off, first runs
+        and runs asked for through the API wait. A tick requests no runs by itself: what it did is
+        its reason to skip.
+        """
         sync = Synchronizer(runtime, utc_now())
         try:
             with tick_told(runtime, sync):

@@ -185,7 +185,7 @@ class TestDescriptions:
             "user": "ann",
             "template": "Products",
             "runs": "Every 15 minutes",
-            "loads into products": AssetKey(["imports", "products"]),
+            "table": AssetKey(["imports", "products"]),
         }
         assert built.tags == {
             IMPORT_JOB_TAG: job.id,
