@@ -81,6 +81,7 @@ class EmbeddedPostgres:
 
     def launch(self) -> subprocess.Popen[bytes]:
         """Start the process alone, without waiting. The cluster must be prepared."""
+        self.cluster.disown_locks()
         self.process = spawn(
             self._command(),
             log=self.log,

@@ -6,6 +6,7 @@ It never starts the server. On disk, under ``settings.postgres_dir``: ``data`` (
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import secrets
@@ -28,6 +29,7 @@ from impler_pipelines.supervisor.account import (
 )
 
 SUPERUSER = "postgres"
+SOCKET_LOCK = ".s.PGSQL.5432.lock"
 
 
 def binaries_directory() -> Path:
@@ -98,6 +100,21 @@ class PostgresCluster:
         if not self.data.exists():
             self._initialise()
         self._check_version()
+
+    def disown_locks(self) -> None:
+        """Let the next server start over the lock files of one that was killed.
+
+        PostgreSQL takes them for a living server's while any process of its account has their
+        number: after a loss of power another program, after a kill a zombie that is not reaped yet.
+        Our own number it knows for its parent's. The files stay, since they lead it to backends
+        that linger (``CreateLockFile`` in PostgreSQL's ``miscinit.c``).
+        """
+        if running_postmaster(self.data) is not None:
+            return
+        for lock in (self.data / "postmaster.pid", self.socket_dir / SOCKET_LOCK):
+            with contextlib.suppress(FileNotFoundError):
+                _, _, rest = lock.read_text().partition("\n")
+                lock.write_text(f"{os.getpid()}\n{rest}")
 
     def environment(self) -> dict[str, str]:
         """All that a server process gets of our environment."""

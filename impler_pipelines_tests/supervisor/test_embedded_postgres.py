@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 import stat
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from impler_pipelines.errors import StateConflict
 from impler_pipelines.settings import Settings
+from impler_pipelines.supervisor.account import postgres_account
 from impler_pipelines.supervisor.embedded_postgres import EmbeddedPostgres
 
 
@@ -42,6 +44,15 @@ def server(settings: Settings) -> Iterator[EmbeddedPostgres]:
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def other_process() -> Iterator[int]:
+    """A living process of the server's account that has nothing to do with PostgreSQL."""
+    account = postgres_account()
+    with subprocess.Popen(["sleep", "600"], user=account.uid if account else None) as process:
+        yield process.pid
+        process.kill()
 
 
 def query(url: str, statement: LiteralString) -> list[tuple[object, ...]]:
@@ -119,6 +130,26 @@ class TestCrash:
             server.start()
         assert query(server.url(), "SELECT n FROM kept") == [(7,)]
         query(server.url(), "DROP TABLE kept")
+
+    def test_the_number_of_a_killed_postmaster_may_be_another_process_now(
+        self, settings: Settings, other_process: int
+    ) -> None:
+        """After a loss of power it often is; an unreaped zombie looks the same to PostgreSQL."""
+        server = EmbeddedPostgres(settings)
+        server.start()
+        assert server.process is not None
+        server.process.kill()
+        server.process.wait()
+        socket = settings.postgres_socket_dir / ".s.PGSQL.5432.lock"
+        for lock in (settings.postgres_dir / "data" / "postmaster.pid", socket):
+            _, rest = lock.read_text().split("\n", 1)
+            lock.write_text(f"{other_process}\n{rest}")
+        again = EmbeddedPostgres(settings)
+        again.start()
+        try:
+            assert query(again.url(), "SELECT 1") == [(1,)]
+        finally:
+            again.stop()
 
     def test_a_server_left_behind_is_taken_over(
         self, server: EmbeddedPostgres, settings: Settings
