@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import datetime as dt
 import statistics
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from io import BytesIO
@@ -23,10 +24,11 @@ import pyarrow.csv
 from sqlalchemy import Engine
 
 from benchmarks.feeds import COLUMNS, FIELDS, ITEM, feed_of
+from benchmarks.measuring import measure
 from benchmarks.results import Result
 from impler_pipelines.destinations.sql import LoadIdentity, load_rows, open_destination
 from impler_pipelines.extraction import extract_records
-from impler_pipelines.mapping import map_batches
+from impler_pipelines.mapping import map_batches, row_schema
 from impler_pipelines.model import LoadMode
 from impler_pipelines.settings import Settings
 from impler_pipelines.supervisor.embedded_postgres import EmbeddedPostgres
@@ -58,6 +60,33 @@ def rows() -> list[pa.RecordBatch]:
     return list(table.to_batches(max_chunksize=_BATCH))
 
 
+def typed_rows_of(feed: Path) -> Path:
+    """The file of the feed's mapped rows, as a run hands them to its load."""
+    path = feed.with_suffix(".arrow")
+    if not path.exists():
+        unfinished = path.with_suffix(".part")
+        with (
+            feed.open("rb") as source,
+            pa.OSFile(str(unfinished), "wb") as file,
+            pa.ipc.new_stream(file, row_schema(COLUMNS)) as writer,
+        ):
+            records = extract_records(source, record_path=ITEM, fields=FIELDS)
+            for batch in map_batches(records, columns=COLUMNS):
+                writer.write_batch(batch.rows)
+        unfinished.rename(path)
+    return path
+
+
+def bare_load_of(path: Path, url: str) -> int:
+    """Read the file of rows and load them into a new table."""
+    with psycopg.connect(url) as connection:
+        connection.execute("DROP TABLE IF EXISTS bare")
+    bare_table(url)
+    with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as batches:
+        bare_load(url, batches)
+    return 1
+
+
 @contextmanager
 def postgres() -> Iterator[str]:
     """The URL of an embedded server with its usual durability, in a temporary place."""
@@ -87,7 +116,7 @@ def bare_table(url: str) -> None:
         )
 
 
-def bare_load(url: str, batches: list[pa.RecordBatch]) -> None:
+def bare_load(url: str, batches: Iterable[pa.RecordBatch]) -> None:
     names = ", ".join(f'"{key}"' for key in [*_KEYS, "_row_key"])
     updates = ", ".join(f'"{key}" = excluded."{key}"' for key in [*_KEYS, *_OWN[1:]])
     old, new = (", ".join(f'{side}."{key}"' for key in _KEYS) for side in ("bare", "excluded"))
@@ -164,3 +193,7 @@ def results(megabytes: int, runs: int) -> list[Result]:  # noqa: ARG001 - always
             ),
         ]
     return made
+
+
+if __name__ == "__main__":
+    measure(lambda: bare_load_of(Path(sys.argv[1]), sys.argv[2]))

@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,10 +33,12 @@ def measure(work: Callable[[], int]) -> None:
     print(json.dumps({**seconds, "peak_mb": peak_mb(), "amount": amount}))
 
 
-def measured(module: str, *arguments: object) -> Measured:
+def measured(
+    module: str, *arguments: object, environment: Mapping[str, str] | None = None
+) -> Measured:
     """Run ``python -m module arguments``, which calls ``measure``, and return what it printed."""
     command = [sys.executable, "-m", module, *map(str, arguments)]
-    answer = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE)
+    answer = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE)
     return Measured(**json.loads(answer.stdout.splitlines()[-1]))
 
 

@@ -28,9 +28,11 @@ _MOST_TURNS = 3  # a turn takes ten seconds and varies little
 
 
 @contextmanager
-def shop(*, only: str | None = None) -> Iterator[Shop]:
-    """A running stack with a feed server; stopped afterwards."""
+def shop(*, only: str | None = None, rows_in_store: bool = False) -> Iterator[Shop]:
+    """A running stack with a feed server; stopped afterwards. Rows go to SQLite unless said."""
     with FeedServer() as feeds, stack_in_a_temporary_home(free_port(), free_port()) as stack:
+        if rows_in_store:
+            del stack.environment["IMPLER_DESTINATION_URL"]
         stack.start(only=only)
         yield Shop(stack, feeds)
         stack.stop()

@@ -77,12 +77,12 @@ def cpu_seconds() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def peak_mb() -> float:
-    """The peak memory of this process.
+def peak_mb(pid: int | None = None) -> float:
+    """The peak memory of this process, or on Linux of any other.
 
     Linux keeps ru_maxrss over exec, so that the parent's size would count: ask for our own.
     """
-    status = Path("/proc/self/status")
+    status = Path(f"/proc/{pid or 'self'}/status")
     if status.exists():
         (line,) = [x for x in status.read_text().splitlines() if x.startswith("VmHWM")]
         return int(line.split()[1]) * 1024 / 1e6

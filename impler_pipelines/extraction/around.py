@@ -52,5 +52,5 @@ def _value(
         return full_text(element) if kind == "end" else None
     if kind != "start":
         return None
-    name = matcher.attribute(element, path[-1])
-    return None if name is None else str(element.get(name)).strip(BLANK)
+    value = matcher.attribute(element, path[-1])
+    return None if value is None else value.strip(BLANK)

@@ -19,6 +19,7 @@ from impler_pipelines.extraction.values import BLANK, full_text
 from impler_pipelines.model import Repeated
 
 Row = list[str | None]
+Gathered = dict[int, list[str]]
 
 # What elements of a tag are for, where it is not the text of a single column.
 _NONE = -1
@@ -58,22 +59,19 @@ class RowReader:
             self._place(column, path)
         self._finish(self._root)
 
-    def read(self, records: Sequence[etree._Element]) -> list[Row]:
-        """The rows of ``records``: the text of each column, or None."""
-        rows: list[Row] = []
+    def read(self, records: Sequence[etree._Element], cells: Row) -> None:
+        """Append the row of each of ``records`` to ``cells``: the text of each column, or None."""
         root = self._root
         takes_record = bool(root.attributes or root.texts)
         for record in records:
             row = self._constants.copy()
-            gathered: dict[int, list[str]] = {column: [] for column in self._gathered}
+            gathered: Gathered = {}
             if takes_record:
                 self._take(record, root, row, gathered)
             self._walk(record, root, row, gathered)
             for column, texts in gathered.items():
-                if texts:
-                    row[column] = _combined(texts, self._gathered[column])
-            rows.append(row)
-        return rows
+                row[column] = _combined(texts, self._gathered[column])
+            cells += row
 
     def _place(self, column: int, path: Segments) -> None:
         node = self._root
@@ -91,9 +89,7 @@ class RowReader:
         for inner in node.segments.values():
             self._finish(inner)
 
-    def _walk(
-        self, element: etree._Element, node: _Node, row: Row, gathered: dict[int, list[str]]
-    ) -> None:
+    def _walk(self, element: etree._Element, node: _Node, row: Row, gathered: Gathered) -> None:
         columns = node.columns
         for child in element:
             try:
@@ -114,22 +110,20 @@ class RowReader:
                 if inner.segments:
                     self._walk(child, inner, row, gathered)
 
-    def _take(
-        self, element: etree._Element, node: _Node, row: Row, gathered: dict[int, list[str]]
-    ) -> None:
+    def _take(self, element: etree._Element, node: _Node, row: Row, gathered: Gathered) -> None:
         for segment, column in node.attributes:
-            name = self._matcher.attribute(element, segment)
-            if name is not None:
-                self._put(column, element.get(name).strip(BLANK), row, gathered)
+            value = self._matcher.attribute(element, segment)
+            if value is not None:
+                self._put(column, value.strip(BLANK), row, gathered)
         if node.texts:
             text = _text(element)
             if text is not None:
                 for column in node.texts:
                     self._put(column, text, row, gathered)
 
-    def _put(self, column: int, text: str, row: Row, gathered: dict[int, list[str]]) -> None:
-        if column in gathered:
-            gathered[column].append(text)
+    def _put(self, column: int, text: str, row: Row, gathered: Gathered) -> None:
+        if column in self._gathered:
+            gathered.setdefault(column, []).append(text)
         elif not row[column]:
             row[column] = text
 

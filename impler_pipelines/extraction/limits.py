@@ -20,7 +20,7 @@ class Limits:
     max_entity_expansion_bytes: int = 10 * MIB
     max_record_bytes: int = 64 * MIB
     max_attributes: int = 50_000
-    max_name_bytes: int = MIB
+    max_name_bytes: int = MIB // 8  # in the part of a feed that is looked at, see ``tag_guard``
     max_elements: int = 100_000_000
     max_paths: int = 20_000
     max_headings: int = 10_000

@@ -43,17 +43,18 @@ class NameMatcher:
         return at is None
 
     def attribute(self, element: etree._Element, segment: str) -> str | None:
-        """The name of the attribute (Clark notation) of ``element`` that ``segment`` names."""
+        """The value of the attribute of ``element`` that ``segment`` names; None without one."""
         name = segment[1:]
         if ":" not in name:
-            return name if name in element.attrib else None
+            found: str | None = element.get(name)
+            return found
         wanted, _, local = name.partition(":")
-        for own in element.attrib:
+        for own, value in element.items():
             if written_attribute(element, own) == segment or own == name:
-                return str(own)
+                return str(value)
             uri, _, own_local = own[1:].rpartition("}") if own[0] == "{" else ("", "", own)
             if own_local == local and uri and uri in self._namespaces(element, wanted):
-                return str(own)
+                return str(value)
         return None
 
     def _namespaces(self, element: etree._Element, prefix: str | None) -> tuple[str, ...]:

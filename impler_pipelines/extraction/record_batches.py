@@ -97,20 +97,22 @@ class RecordStream:
         reader, most_rows = self._row_reader(matcher)
         elements = RecordElements(self._document, self._record_path, matcher)
         skip, handed_out_bytes = self.records, 0
-        rows: list[Row] = []
+        cells: Row = []  # of all rows, one after the other: far fewer objects than a list each
+        rows = 0
         for records in elements.batches():
             if skip:
                 records, skip = records[skip:], max(0, skip - len(records))
-            rows += reader.read(records)
-            while len(rows) >= most_rows:
-                yield self._batch(rows[:most_rows])
-                del rows[:most_rows]
+            reader.read(records, cells)
+            rows += len(records)
+            while rows >= most_rows:
+                yield self._batch(cells, most_rows)
+                rows -= most_rows
             if rows and elements.stream.bytes_read - handed_out_bytes > _BATCH_BYTES:
                 handed_out_bytes = elements.stream.bytes_read
-                yield self._batch(rows)
-                rows = []
+                yield self._batch(cells, rows)
+                rows = 0
         if rows:
-            yield self._batch(rows)
+            yield self._batch(cells, rows)
         self._conclude(elements)
 
     def _row_reader(self, matcher: NameMatcher) -> tuple[RowReader, int]:
@@ -141,14 +143,18 @@ class RecordStream:
                     " choose its record path and mappings anew."
                 )
 
-    def _batch(self, rows: list[Row]) -> pa.RecordBatch:
+    def _batch(self, cells: Row, rows: int) -> pa.RecordBatch:
+        """The first ``rows`` of ``cells``, which it takes away, as a batch."""
         import pyarrow as pa
 
-        columns = [pa.array(values, pa.string()) for values in zip(*rows, strict=True)]
+        width = len(self._fields)
+        end = rows * width
+        columns = [pa.array(cells[at:end:width], pa.string()) for at in range(width)]
+        del cells[:end]
         for number, column in enumerate(columns):
             if column.null_count < len(column):
                 self._filled[number] = True
-        self.records += len(rows)
+        self.records += rows
         if self._on_progress is not None:
             self._on_progress(self.records)
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)

@@ -15,7 +15,7 @@ from impler_pipelines.extraction.limits import Limits
 # From here on the attributes of an unfinished tag are counted: libxml2 holds one back to 10 MB.
 _LONG_TAG_BYTES = 256 * 1024
 # Names are looked at in one chunk of so many, drawn by lot: a feed can't know where to hide them.
-_CHUNKS_A_LOOK = 8
+_CHUNKS_A_LOOK = 64
 _NAME = rb"[A-Za-z_:\x80-\xff][\w:.\x80-\xff-]*"
 # What libxml2 keeps one copy of, for as long as the process lives: names, namespaces, white space.
 _KEPT = (
@@ -29,13 +29,13 @@ _KEPT = (
 class TagGuard:
     """Watches one reading. Raises ``LimitExceeded``.
 
-    It bounds the elements of the feed, the attributes of one of them, and the bytes of different
-    names: those in an eighth of the feed, so that all of them are about eight times as much.
+    It bounds the tags of the feed, two for each element that may be in it, the attributes of one
+    element, and the bytes of different names that a look into a part of the feed finds.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._elements = 0
+        self._tags = 0
         self._length = 0
         self._equals = 0
         self._names: set[bytes] = set()
@@ -48,8 +48,8 @@ class TagGuard:
         if opening >= 0:
             self._unfinished(chunk[: chunk.find(b"<")])
             self._length, self._equals = 0, 0
-            self._elements += chunk.count(b"<") - chunk.count(b"</")
-            if self._elements > self._limits.max_elements:
+            self._tags += chunk.count(b"<")
+            if self._tags > 2 * self._limits.max_elements:
                 raise LimitExceeded(
                     "The feed has too many elements", f"{self._limits.max_elements} elements"
                 )
@@ -74,5 +74,5 @@ class TagGuard:
         if self._name_bytes > self._limits.max_name_bytes:
             raise LimitExceeded(
                 "The feed has too many different element and attribute names",
-                f"{self._limits.max_name_bytes} bytes of them in an eighth of it",
+                f"{self._limits.max_name_bytes} bytes of them in a part of it",
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,7 +46,9 @@ class Shop:
     stack: RunningStack
     feeds: FeedServer
 
-    def import_job(self, name: str, **changes: Any) -> dict[str, Any]:
+    def import_job(
+        self, name: str, *, columns: Sequence[Mapping[str, Any]] = COLUMNS, **changes: Any
+    ) -> dict[str, Any]:
         """An import job on ``/NAME.xml`` into the table ``NAME``, by way of the control API."""
         url = self.feeds.url(f"/{name}.xml")
         self.feeds.routes.setdefault(f"/{name}.xml", (200, {"ETag": '"v1"'}, FEED))
@@ -55,7 +58,7 @@ class Shop:
             {
                 "name": name,
                 "mode": "automatic",
-                "columns": COLUMNS,
+                "columns": list(columns),
                 "destinations": [{"type": "sql", "table": name, "mode": "upsert"}],
             },
             status=201,

@@ -20,6 +20,7 @@ from impler_pipelines.store import templates
 from impler_pipelines.store.templates import DestinationSpec
 from impler_pipelines_tests.orchestration.conftest import COLUMNS, MAPPINGS, World
 from impler_pipelines_tests.orchestration.feeds import ITEM
+from impler_pipelines_tests.unusual_feeds import many_paths, one_large_item, tiny_items
 
 PEAK_MB = 300.0  # of a run's whole process, Dagster's imports included
 
@@ -29,31 +30,27 @@ pytestmark = [
 ]
 
 
-def serve(world: World, items: bytes) -> None:
-    document = b'<?xml version="1.0"?><rss><channel>' + items + b"</channel></rss>"
+def serve(world: World, document: bytes) -> None:
     world.feeds.routes["/feed.xml"] = (200, {"ETag": '"v1"'}, document)
 
 
 def test_many_tiny_items(world: World) -> None:
     count = 150_000
-    item = "<item><title>t</title><link>/{}</link></item>"
-    serve(world, "".join(item.format(n) for n in range(count)).encode())
+    serve(world, tiny_items(count))
     measured, done = world.execute_in_a_process(world.add_import_job())
     assert (done.status, done.records, done.inserted) == (RunStatus.SUCCESS, count, count)
     assert measured.peak_mb < PEAK_MB
 
 
 def test_one_item_of_fifty_megabytes(world: World) -> None:
-    paragraph = b"<p>" + b"word " * 200_000 + b"</p>"
-    serve(world, b"<item><title>One</title><link>/1</link>" + paragraph * 50 + b"</item>")
+    serve(world, one_large_item(50))
     measured, done = world.execute_in_a_process(world.add_import_job())
     assert (done.status, done.records, done.inserted) == (RunStatus.SUCCESS, 1, 1), done.error
     assert measured.peak_mb < PEAK_MB
 
 
 def test_one_value_of_fifty_megabytes(world: World) -> None:
-    paragraph = b"<p>" + b"word " * 200_000 + b"</p>"
-    serve(world, b"<item><title>One</title><link>/1</link>" + paragraph * 50 + b"</item>")
+    serve(world, one_large_item(50))
     mappings = (*MAPPINGS[:2], FieldMapping("text", f"{ITEM} > p", Repeated.JOIN))
     template_id = add_template(world, (*COLUMNS[:2], Column("text", "Text")))
     job = world.add_import_job(template_id=template_id, mappings=mappings)
@@ -63,12 +60,9 @@ def test_one_value_of_fifty_megabytes(world: World) -> None:
 
 
 def test_two_thousand_paths(world: World) -> None:
-    """Two hundred mapped, far more than a table of people's has; the rest is passed by."""
-    names = [f"field{n}" for n in range(2000)]
-    fields = "".join(f"<{name}>{n}</{name}>" for n, name in enumerate(names))
-    item = f"<item><title>t</title><link>/%d</link>{fields}</item>"
-    serve(world, "".join(item % n for n in range(500)).encode())
-    keys = names[:200]
+    """Two hundred are mapped, far more than people map; the rest is passed by."""
+    serve(world, many_paths(2000, items=500))
+    keys = [f"field{number}" for number in range(200)]
     mappings = (*MAPPINGS[:2], *(FieldMapping(key, f"{ITEM} > {key}") for key in keys))
     columns = (*COLUMNS[:2], *(Column(key, key, ColumnType.NUMBER) for key in keys))
     job = world.add_import_job(template_id=add_template(world, columns), mappings=mappings)

@@ -1,0 +1,223 @@
+"""Whole runs on the real stack: time and memory of each op in the run's process.
+
+Beside them, in the same turns: a bare lxml walk of the feed, a bare COPY and merge of its rows, and
+a Dagster run of four ops that do nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks.feeds import COLUMNS, FIELDS, ITEM, feed_of, pieces
+from benchmarks.loading import typed_rows_of
+from benchmarks.measuring import measured
+from benchmarks.results import Result
+from benchmarks.stack import shop
+from impler_pipelines.model import Column, FieldMapping
+from impler_pipelines.settings import Settings
+from impler_pipelines_tests.end_to_end.running_stack import until
+from impler_pipelines_tests.end_to_end.shop import Shop
+from impler_pipelines_tests.feed_server import Handler
+from impler_pipelines_tests.measured_run import (
+    EXTRACT,
+    FETCH,
+    LOAD,
+    MAP,
+    Lap,
+    MeasuredRun,
+    measured_run,
+    peak_mb,
+)
+from impler_pipelines_tests.unusual_feeds import many_paths, one_large_item, tiny_items
+
+PROMISED_PEAK_MB = 300.0
+_MOST_TURNS = 3
+_LARGER = 10  # the larger feed is so many times the size
+_PATIENCE_SECONDS = 600.0
+_WHOLE = "the whole run"
+_WALK, _BARE_LOAD = "a bare lxml walk", "a bare COPY and merge"
+_NO_OP = "a Dagster run that does nothing"
+_SMALL = b"".join(pieces(1))
+_PLAIN = (Column("title", "Title", is_required=True), Column("link", "Link", is_unique=True))
+_PLAIN_FIELDS = tuple(FieldMapping(c.key, f"{ITEM} > {c.key}") for c in _PLAIN)
+_UNUSUAL: dict[str, Callable[[], bytes]] = {
+    "150,000 tiny items": partial(tiny_items, 150_000),
+    "a single item of 50 MB": partial(one_large_item, 50),
+    "2,000 different paths": partial(many_paths, 2000, items=500),
+}
+
+
+class Bench:
+    """Import jobs on a running stack, each with a feed and a table of its own."""
+
+    def __init__(self, one: Shop) -> None:
+        self._one = one
+        self._jobs = 0
+        self.environment = one.stack.environment
+        self.store_url = Settings.load(home=one.stack.home, database_url="").plain_store_url
+
+    def import_job(
+        self,
+        sample: bytes,
+        feed: bytes | Path,
+        columns: Sequence[Column] = COLUMNS,
+        fields: Sequence[FieldMapping] = FIELDS,
+    ) -> str:
+        """A new import job, made while its URL serves the ``sample``, and the ``feed`` after."""
+        self._jobs += 1
+        name = f"bench_{self._jobs}"
+        routes = self._one.feeds.routes
+        routes[f"/{name}.xml"] = (200, {}, sample)
+        made = self._one.import_job(
+            name,
+            columns=[_column(column) for column in columns],
+            mappings=[{"key": f.key, "path": f.path, "repeated": f.repeated} for f in fields],
+            runNow=False,
+        )
+        answer = partial(_send_file, feed) if isinstance(feed, Path) else (200, {}, feed)
+        routes[f"/{name}.xml"] = answer
+        return str(made["_id"])
+
+    def run(self, job_id: str) -> MeasuredRun:
+        """One run in a process of its own, which must succeed."""
+        found = measured_run(job_id, self.environment)
+        self.check(job_id)
+        return found
+
+    def check(self, job_id: str) -> None:
+        """Stop unless the last run has loaded rows."""
+        last = self._one.stack.runs(job_id)[0]
+        if last["status"] != "SUCCESS" or not last["inserted"]:
+            raise SystemExit(f"the run ended as {last}")
+
+
+def results(megabytes: int, runs: int) -> list[Result]:
+    """Each op of runs on a feed of that size, on one of ten times the size, and unusual feeds."""
+    again = f"python -m benchmarks runs --megabytes {megabytes}"
+    larger = megabytes * _LARGER
+    with shop(only="database,api", rows_in_store=True) as one:
+        bench = Bench(one)
+        turns = [_turn(bench, megabytes) for _ in range(min(runs, _MOST_TURNS))]
+        usual = _median(turns)
+        large = _laps(bench.run(bench.import_job(_SMALL, feed_of(larger))))
+        made = _beside_references(usual, megabytes, again)
+        for op in (FETCH, EXTRACT, MAP, LOAD, _WHOLE):
+            name = f"{op}, {larger} MB, against {megabytes} MB"
+            made += _compared(name, large[op], usual[op], again, larger, megabytes)
+        for shape, feed in _UNUSUAL.items():
+            document = feed()
+            run = bench.run(bench.import_job(document, document, _PLAIN, _PLAIN_FIELDS))
+            name = f"{_WHOLE} of a feed of {shape}, against {_NO_OP}"
+            made += _compared(name, _laps(run)[_WHOLE], usual[_NO_OP], again)
+    return made
+
+
+def launched(megabytes: int, runs: int) -> list[Result]:  # noqa: ARG001 - one run
+    """The peak of the process that Dagster's default launcher starts for a run."""
+    started = time.time()
+    peaks: dict[int, float] = {}
+    with shop(rows_in_store=True) as one:
+        bench = Bench(one)
+        job_id = bench.import_job(_SMALL, feed_of(megabytes))
+        one.stack.call("POST", f"/v1/import-jobs/{job_id}/runs", status=202)
+
+        def has_ended() -> bool:
+            for process in psutil.Process().children(recursive=True):
+                _note_peak(process, started, peaks)
+            return bool(one.stack.ended(job_id, "MANUAL"))
+
+        until(has_ended, f"the end of a run of {megabytes} MB", _PATIENCE_SECONDS)
+        bench.check(job_id)
+    name = f"the process that Dagster launches for a run of {megabytes} MB, against the limit"
+    again = f"python -m benchmarks launched --megabytes {megabytes}"
+    return [Result(name, max(peaks.values()), "MB peak", PROMISED_PEAK_MB, again)]
+
+
+def _turn(bench: Bench, megabytes: int) -> dict[str, Lap]:
+    feed = feed_of(megabytes)
+    taken = _laps(bench.run(bench.import_job(_SMALL, feed)))
+    walk = measured("benchmarks.extraction", "bare", feed)
+    load = measured("benchmarks.loading", typed_rows_of(feed), bench.store_url)
+    no_op = measured("benchmarks.no_op", environment=bench.environment)
+    for name, found in ((_WALK, walk), (_BARE_LOAD, load), (_NO_OP, no_op)):
+        taken[name] = Lap(found.cpu_seconds, found.wall_seconds, found.peak_mb)
+    return taken
+
+
+def _laps(run: MeasuredRun) -> dict[str, Lap]:
+    wall = sum(lap.wall_seconds for lap in run.laps.values())
+    return {**run.laps, _WHOLE: Lap(run.cpu_seconds, wall, run.peak_mb)}
+
+
+def _median(turns: Sequence[dict[str, Lap]]) -> dict[str, Lap]:
+    def middle(name: str, figure: str) -> float:
+        return statistics.median(getattr(turn[name], figure) for turn in turns)
+
+    figures = [field.name for field in dataclasses.fields(Lap)]
+    return {name: Lap(*(middle(name, figure) for figure in figures)) for name in turns[0]}
+
+
+def _beside_references(usual: dict[str, Lap], megabytes: int, again: str) -> list[Result]:
+    made = []
+    references = {EXTRACT: _WALK, LOAD: _BARE_LOAD, _WHOLE: _NO_OP}
+    for op in (FETCH, EXTRACT, MAP, LOAD, _WHOLE):
+        reference = references.get(op)
+        other = usual[reference] if reference else None
+        name = f"{op}, {megabytes} MB" + (f", against {reference}" if reference else "")
+        compares_speed = None if op == _WHOLE else megabytes
+        made += _compared(name, usual[op], other, again, megabytes, compares_speed)
+    return made
+
+
+def _compared(
+    name: str,
+    lap: Lap,
+    other: Lap | None,
+    again: str,
+    megabytes: int | None = None,
+    other_megabytes: int | None = None,
+) -> list[Result]:
+    """Speed, where megabytes are given, CPU time and peak memory."""
+    made = [
+        Result(name, lap.cpu_seconds, "CPU s", other and other.cpu_seconds, again),
+        Result(name, lap.peak_mb, "MB peak", other and other.peak_mb, again),
+    ]
+    if megabytes:
+        speed = other_megabytes / other.wall_seconds if other and other_megabytes else None
+        made.insert(0, Result(name, megabytes / lap.wall_seconds, "MB/s", speed, again))
+    return made
+
+
+def _note_peak(process: psutil.Process, started: float, peaks: dict[int, float]) -> None:
+    """Runs are launched by multiprocessing's way to start an interpreter anew."""
+    with suppress(psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
+        if process.create_time() > started and "spawn_main" in " ".join(process.cmdline()):
+            peaks[process.pid] = peak_mb(process.pid)
+
+
+def _send_file(feed: Path, handler: Handler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(feed.stat().st_size))
+    handler.end_headers()
+    with feed.open("rb") as file:
+        shutil.copyfileobj(file, handler.wfile, 1024**2)
+
+
+def _column(column: Column) -> dict[str, Any]:
+    return {
+        "key": column.key,
+        "name": column.name,
+        "type": column.type,
+        "isRequired": column.is_required,
+        "isUnique": column.is_unique,
+    }
