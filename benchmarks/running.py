@@ -40,10 +40,10 @@ from impler_pipelines_tests.measured_run import (
 )
 from impler_pipelines_tests.unusual_feeds import many_paths, one_large_item, tiny_items
 
-PROMISED_PEAK_MB = 300.0
+PEAK_MB = 300.0  # what a run's process may take
 _MOST_TURNS = 3
 _LARGER = 10  # the larger feed is so many times the size
-_PATIENCE_SECONDS = 600.0
+_PATIENCE_SECONDS = 1800.0
 _WHOLE = "the whole run"
 _WALK, _BARE_LOAD = "a bare lxml walk", "a bare COPY and merge"
 _NO_OP = "a Dagster run that does nothing"
@@ -122,25 +122,34 @@ def results(megabytes: int, runs: int) -> list[Result]:
     return made
 
 
-def launched(megabytes: int, runs: int) -> list[Result]:  # noqa: ARG001 - one run
-    """The peak of the process that Dagster's default launcher starts for a run."""
-    started = time.time()
-    peaks: dict[int, float] = {}
+def launched(megabytes: int, runs: int) -> list[Result]:  # noqa: ARG001 - one run of each size
+    """The peak of the processes that Dagster's default launcher starts for runs of both sizes."""
+    larger = megabytes * _LARGER
     with shop(rows_in_store=True) as one:
         bench = Bench(one)
-        job_id = bench.import_job(_SMALL, feed_of(megabytes))
-        one.stack.call("POST", f"/v1/import-jobs/{job_id}/runs", status=202)
-
-        def has_ended() -> bool:
-            for process in psutil.Process().children(recursive=True):
-                _note_peak(process, started, peaks)
-            return bool(one.stack.ended(job_id, "MANUAL"))
-
-        until(has_ended, f"the end of a run of {megabytes} MB", _PATIENCE_SECONDS)
-        bench.check(job_id)
-    name = f"the process that Dagster launches for a run of {megabytes} MB, against the limit"
+        peak = _launched_peak(bench, one, megabytes)
+        larger_peak = _launched_peak(bench, one, larger)
     again = f"python -m benchmarks launched --megabytes {megabytes}"
-    return [Result(name, max(peaks.values()), "MB peak", PROMISED_PEAK_MB, again)]
+    name = "the process that Dagster launches for a run,"
+    return [
+        Result(f"{name} {megabytes} MB, against the limit", peak, "MB peak", PEAK_MB, again),
+        Result(f"{name} {larger} MB, against {megabytes} MB", larger_peak, "MB peak", peak, again),
+    ]
+
+
+def _launched_peak(bench: Bench, one: Shop, megabytes: int) -> float:
+    job_id = bench.import_job(_SMALL, feed_of(megabytes))
+    started, peaks = time.time(), dict[int, float]()
+    one.stack.call("POST", f"/v1/import-jobs/{job_id}/runs", status=202)
+
+    def has_ended() -> bool:
+        for process in psutil.Process().children(recursive=True):
+            _note_peak(process, started, peaks)
+        return bool(one.stack.ended(job_id, "MANUAL"))
+
+    until(has_ended, f"the end of a run of {megabytes} MB", _PATIENCE_SECONDS)
+    bench.check(job_id)
+    return max(peaks.values())
 
 
 def _turn(bench: Bench, megabytes: int) -> dict[str, Lap]:
@@ -188,14 +197,18 @@ def _compared(
     other_megabytes: int | None = None,
 ) -> list[Result]:
     """Speed, where megabytes are given, CPU time and peak memory."""
-    made = [
-        Result(name, lap.cpu_seconds, "CPU s", other and other.cpu_seconds, again),
-        Result(name, lap.peak_mb, "MB peak", other and other.peak_mb, again),
+    speed = megabytes / lap.wall_seconds if megabytes else None
+    other_speed = other_megabytes / other.wall_seconds if other and other_megabytes else None
+    figures = [
+        ("MB/s", speed, other_speed),
+        ("CPU s", lap.cpu_seconds, other.cpu_seconds if other else None),
+        ("MB peak", lap.peak_mb, other.peak_mb if other else None),
     ]
-    if megabytes:
-        speed = other_megabytes / other.wall_seconds if other and other_megabytes else None
-        made.insert(0, Result(name, megabytes / lap.wall_seconds, "MB/s", speed, again))
-    return made
+    return [
+        Result(name, value, unit, reference, again)
+        for unit, value, reference in figures
+        if value is not None
+    ]
 
 
 def _note_peak(process: psutil.Process, started: float, peaks: dict[int, float]) -> None:

@@ -19,6 +19,12 @@ def one_large_item(megabytes: int) -> bytes:
     return _rss(f"<item><title>One</title><link>/1</link>{paragraph * megabytes}</item>")
 
 
+def large_namesakes(count: int) -> bytes:
+    """``count`` items with a title of a megabyte each, and all with the same link."""
+    title = "word " * 199_999 + "word"
+    return _rss(f"<item><title>{title}</title><link>/1</link></item>" * count)
+
+
 def many_paths(paths: int, items: int) -> bytes:
     """``items`` items of ``paths`` different fields, ``field0`` and so on, each with its number."""
     fields = "".join(f"<field{number}>{number}</field{number}>" for number in range(paths))

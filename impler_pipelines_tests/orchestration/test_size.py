@@ -20,7 +20,12 @@ from impler_pipelines.store import templates
 from impler_pipelines.store.templates import DestinationSpec
 from impler_pipelines_tests.orchestration.conftest import COLUMNS, MAPPINGS, World
 from impler_pipelines_tests.orchestration.feeds import ITEM
-from impler_pipelines_tests.unusual_feeds import many_paths, one_large_item, tiny_items
+from impler_pipelines_tests.unusual_feeds import (
+    large_namesakes,
+    many_paths,
+    one_large_item,
+    tiny_items,
+)
 
 PEAK_MB = 300.0  # of a run's whole process, Dagster's imports included
 
@@ -68,6 +73,13 @@ def test_two_thousand_paths(world: World) -> None:
     job = world.add_import_job(template_id=add_template(world, columns), mappings=mappings)
     measured, done = world.execute_in_a_process(job)
     assert (done.status, done.records, done.inserted) == (RunStatus.SUCCESS, 500, 500), done.error
+    assert measured.peak_mb < PEAK_MB
+
+
+def test_rejects_of_a_megabyte_each(world: World) -> None:
+    serve(world, large_namesakes(100))
+    measured, done = world.execute_in_a_process(world.add_import_job())
+    assert (done.status, done.records, done.invalid) == (RunStatus.SUCCESS, 100, 99), done.error
     assert measured.peak_mb < PEAK_MB
 
 

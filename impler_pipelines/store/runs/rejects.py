@@ -12,12 +12,14 @@ from impler_pipelines.store.codec import CELL_ERRORS, encode, storable
 from impler_pipelines.store.tables import rejects
 
 _REJECTS_A_STATEMENT = 1000
+_CHARACTERS_A_STATEMENT = 4_000_000  # of values: a record may have megabytes of them
 
 
 def replace_rejects(connection: Connection, run_id: str, found: Iterable[Reject]) -> None:
     """Store a Run's rejects in place of those of an earlier attempt."""
     connection.execute(rejects.delete().where(rejects.c.run_id == run_id))
     batch: list[dict[str, Any]] = []
+    characters = 0
     for reject in found:
         batch.append(
             {
@@ -27,9 +29,10 @@ def replace_rejects(connection: Connection, run_id: str, found: Iterable[Reject]
                 "errors": encode(CELL_ERRORS, reject.errors),
             }
         )
-        if len(batch) == _REJECTS_A_STATEMENT:
+        characters += sum(len(value) for value in reject.record.values() if value)
+        if len(batch) == _REJECTS_A_STATEMENT or characters > _CHARACTERS_A_STATEMENT:
             connection.execute(insert(rejects), batch)
-            batch = []
+            batch, characters = [], 0
     if batch:
         connection.execute(insert(rejects), batch)
 
