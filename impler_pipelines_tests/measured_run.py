@@ -63,9 +63,11 @@ def measured_run(import_job_id: str, environment: Mapping[str, str]) -> Measured
         [sys.executable, "-m", "impler_pipelines_tests.measured_run", import_job_id],
         cwd=ROOT,
         env={k: v for k, v in os.environ.items() if not k.startswith("IMPLER_")} | {**environment},
-        check=True,
-        stdout=subprocess.PIPE,
+        check=False,
+        capture_output=True,
+        text=True,
     )
+    assert answer.returncode == 0, answer.stderr
     found: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])
     laps = {name: Lap(**lap) for name, lap in found["laps"].items()}
     return MeasuredRun(found["success"], laps, frozenset(found["modules"]))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BATCH_ROWS = 5000
-_BATCH_BYTES = 4 * 1024**2
+_BATCH_BYTES = 2 * 1024**2
 
 
 def extract_records(
@@ -35,7 +35,7 @@ def extract_records(
 ) -> RecordStream:
     """Read the mapped ``fields`` of every record of ``source``.
 
-    Iterating yields ``pyarrow.RecordBatch`` of at most ``batch_rows`` rows and about 4 MB, one
+    Iterating yields ``pyarrow.RecordBatch`` of at most ``batch_rows`` rows and about 2 MB, one
     nullable string column for each field, named by its key, in order. A feed that turns out
     malformed raises in the middle of that: what came before must be thrown away.
 

@@ -1,70 +1,67 @@
 """Owns a set of 128-bit digests in 23 to 46 bytes each; it never forgets one.
 
-Hash tables with open addressing, each in one array and probed for a whole batch at a time: a
-Python set of the same digests takes seven times the memory, and a feed of 1 GB has a million of
-them. There are several tables since one that grows is in memory twice.
+Hash tables with open addressing, probed for a whole batch at a time: a Python set of the same
+digests takes several times the memory, and a feed of 1 GB has a million of them. A table that is
+full stays as it is and is followed by one of twice the size: nothing is ever in memory twice.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
 from impler_pipelines.mapping.row_keys import Digests
 
-_TABLES = 8
-_FIRST_SLOTS = 128
+_FIRST_SLOTS = 2**14
 _FULL = 0.7
-_MOVED_AT_ONCE = 65_536
 
 
 class DigestSet:
     """Digests are rows of an array of shape (n, 2); all zeros, an empty slot, never comes up."""
 
-    def __init__(self) -> None:
-        self._tables = [_Table() for _ in range(_TABLES)]
+    def __init__(self, first_slots: int = _FIRST_SLOTS) -> None:
+        self._tables = [_Table(first_slots)]
 
     def __len__(self) -> int:
-        return sum(len(table) for table in self._tables)
+        return sum(table.count for table in self._tables)
 
     def contains(self, digests: Digests) -> npt.NDArray[np.bool_]:
         """Which of the digests are in the set."""
         found = np.zeros(len(digests), dtype=bool)
-        for table, rows in self._shares(digests):
-            found[rows] = table.contains(digests[rows])
+        for table in self._tables:
+            found |= table.contains(digests)
         return found
 
     def add(self, digests: Digests) -> None:
         """Add digests that are distinct and not yet in the set."""
-        for table, rows in self._shares(digests):
-            table.add(digests[rows])
-
-    def _shares(self, digests: Digests) -> Iterator[tuple[_Table, npt.NDArray[np.bool_]]]:
-        """Each table with the rows that are its own, by bits that no table looks at."""
-        numbers = digests[:, 1] % np.uint64(_TABLES)
-        for number, table in enumerate(self._tables):
-            yield table, numbers == number
+        while len(digests):
+            room = self._tables[-1].room
+            self._tables[-1].add(digests[:room])
+            digests = digests[room:]
+            if len(digests):
+                self._tables.append(_Table(2 * self._tables[-1].slots))
 
 
 class _Table:
-    """One of the hash tables."""
+    """One hash table of a fixed number of slots, a power of two."""
 
-    def __init__(self) -> None:
-        self._slots: Digests = np.zeros((_FIRST_SLOTS, 2), dtype=np.uint64)
-        self._count = 0
+    def __init__(self, slots: int) -> None:
+        self.slots = slots
+        self.count = 0
+        self._stored: Digests = np.zeros((slots, 2), dtype=np.uint64)
 
-    def __len__(self) -> int:
-        return self._count
+    @property
+    def room(self) -> int:
+        """How many digests it may still take."""
+        return int(_FULL * self.slots) - self.count
 
     def contains(self, digests: Digests) -> npt.NDArray[np.bool_]:
-        """Which of the digests are in the set."""
+        """Which of the digests are in the table."""
         found = np.zeros(len(digests), dtype=bool)
         pending = np.arange(len(digests))
         at = self._home(digests)
         while len(pending):
-            stored = self._slots[at[pending]]
+            stored = self._stored[at[pending]]
             same = (stored == digests[pending]).all(axis=1)
             found[pending[same]] = True
             pending = pending[~same & stored.any(axis=1)]
@@ -72,34 +69,21 @@ class _Table:
         return found
 
     def add(self, digests: Digests) -> None:
-        """Add digests that are distinct and not yet in the set."""
-        self._count += len(digests)
-        while self._count > _FULL * len(self._slots):
-            self._grow()
-        self._place(digests)
-
-    def _place(self, digests: Digests) -> None:
+        """Add digests that there is room for."""
+        self.count += len(digests)
         pending = np.arange(len(digests))
         at = self._home(digests)
         while len(pending):
-            empty = ~self._slots[at[pending]].any(axis=1)
+            empty = ~self._stored[at[pending]].any(axis=1)
             hopeful = pending[empty]
-            self._slots[at[hopeful]] = digests[hopeful]
+            self._stored[at[hopeful]] = digests[hopeful]
             # where several aimed at one slot, the last one written has it
-            lost = (self._slots[at[hopeful]] != digests[hopeful]).any(axis=1)
+            lost = (self._stored[at[hopeful]] != digests[hopeful]).any(axis=1)
             pending = np.concatenate([pending[~empty], hopeful[lost]])
             at[pending] = self._next(at[pending])
 
-    def _grow(self) -> None:
-        before = self._slots
-        self._slots = np.zeros((2 * len(before), 2), dtype=np.uint64)
-        for start in range(0, len(before), _MOVED_AT_ONCE):  # in pieces, to copy little at once
-            piece = before[start : start + _MOVED_AT_ONCE]
-            self._place(piece[piece.any(axis=1)])
-
     def _home(self, digests: Digests) -> npt.NDArray[np.int64]:
-        mask = np.uint64(len(self._slots) - 1)
-        return (digests[:, 0] & mask).astype(np.int64)
+        return (digests[:, 0] & np.uint64(self.slots - 1)).astype(np.int64)
 
     def _next(self, at: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        return (at + 1) & (len(self._slots) - 1)
+        return (at + 1) & (self.slots - 1)

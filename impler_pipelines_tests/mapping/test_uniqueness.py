@@ -228,7 +228,7 @@ class TestDigestSet:
         )
     )
     def test_agrees_with_a_set_of_python(self, lists: list[list[int]]) -> None:
-        ours, theirs = DigestSet(), set[int]()
+        ours, theirs = DigestSet(first_slots=16), set[int]()
         for numbers in lists:
             # few different first halves, so that slots collide
             digests = np.array([[n % 7, n] for n in numbers], dtype=np.uint64).reshape(-1, 2)
