@@ -14,7 +14,7 @@ from impler_pipelines.extraction.limits import Limits
 
 # From here on the attributes of an unfinished tag are counted: libxml2 holds one back to 10 MB.
 _LONG_TAG_BYTES = 256 * 1024
-# Names are looked at in one chunk of so many, drawn by lot: a feed can't know where to hide them.
+# Names are looked at in one of so many chunks, drawn by lot: a feed can't know where to hide them.
 _CHUNKS_A_LOOK = 64
 _NAME = rb"[A-Za-z_:\x80-\xff][\w:.\x80-\xff-]*"
 # What libxml2 keeps one copy of, for as long as the process lives: names, namespaces, white space.
@@ -40,6 +40,8 @@ class TagGuard:
         self._equals = 0
         self._names: set[bytes] = set()
         self._name_bytes = 0
+        self._chunk = 0  # counted to _CHUNKS_A_LOOK again and again
+        self._looked_at = 0
         self._lots = random.Random()  # noqa: S311  no secret: it only must differ between runs
 
     def watch(self, chunk: bytes) -> None:
@@ -54,8 +56,11 @@ class TagGuard:
                     "The feed has too many elements", f"{self._limits.max_elements} elements"
                 )
         self._unfinished(chunk[opening:] if opening >= 0 else chunk)
-        if not self._lots.randrange(_CHUNKS_A_LOOK):
+        if self._chunk == 0:
+            self._looked_at = self._lots.randrange(_CHUNKS_A_LOOK)
+        if self._chunk == self._looked_at:
             self._count_names(chunk)
+        self._chunk = (self._chunk + 1) % _CHUNKS_A_LOOK
 
     def _unfinished(self, piece: bytes) -> None:
         """``piece`` of a tag whose end has not come, or of the text after one."""
