@@ -1,156 +1,92 @@
-"""Mapped paths compiled into a lookup by tag, so that a record is read in one walk.
+"""Reads the mapped columns of a block of records, as Arrow arrays: one value a record, or null.
 
-A path that a record lacks gives None; nothing is ever taken from another record. Values are taken
-as in ``values``. An empty one counts only where no other of its path holds text.
+A path that a record lacks gives null; nothing is ever taken from another record. An empty value
+counts only where no other of its path holds text. ``rows`` does the same on the parser's tree.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 
-from lxml import etree
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from impler_pipelines.extraction.matching import NameMatcher
-from impler_pipelines.extraction.names import written_name
-from impler_pipelines.extraction.paths import Segments, is_attribute
-from impler_pipelines.extraction.values import BLANK, full_text
+from impler_pipelines.extraction.attribute_index import index_attributes
+from impler_pipelines.extraction.block_values import BlockValues, Texts
+from impler_pipelines.extraction.name_table import NameTable, Positions
+from impler_pipelines.extraction.record_blocks import RecordBlock
+from impler_pipelines.extraction.rows import JOINED_BY
+from impler_pipelines.extraction.wanted_paths import WantedPaths
 from impler_pipelines.model import Repeated
 
-Row = list[str | None]
-Gathered = dict[int, list[str]]
 
-# What elements of a tag are for, where it is not the text of a single column.
-_NONE = -1
-_SEVERAL = -2
-
-
-@dataclass(slots=True, eq=False)
-class _Node:
-    """One element below the record that some mapped path leads to or through."""
-
-    segments: dict[str, _Node] = field(default_factory=dict)
-    attributes: list[tuple[str, int]] = field(default_factory=list)
-    texts: list[int] = field(default_factory=list)
-    # The column of a node that is nothing but one column's text: the common case.
-    single: int = _NONE
-    # By tag in Clark notation, learned on the way: a column's number, _NONE or _SEVERAL.
-    columns: dict[str, int] = field(default_factory=dict)
-    inner: dict[str, _Node] = field(default_factory=dict)
-
-
-class RowReader:
-    """Reads one row from a record. ``paths`` are relative to it, with their column's number."""
+class ColumnReader:
+    """Reads blocks. ``repeated`` says for each column what becomes of several values."""
 
     def __init__(
-        self,
-        paths: Sequence[tuple[int, Segments, Repeated]],
-        constants: Row,
-        matcher: NameMatcher,
+        self, paths: WantedPaths, names: NameTable, repeated: Mapping[int, Repeated]
     ) -> None:
-        self._constants = constants
-        self._matcher = matcher
-        self._root = _Node()
-        self._gathered = {
-            column: repeated for column, _, repeated in paths if repeated is not Repeated.FIRST
-        }
-        for column, path, _ in paths:
-            self._place(column, path)
-        self._finish(self._root)
+        self._paths = paths
+        self._names = names
+        self._repeated = repeated
+        self._numbers = [
+            number
+            for number, node in enumerate(paths.nodes)
+            if number >= paths.record and (node.texts or node.attributes)
+        ]
 
-    def read(self, records: Sequence[etree._Element], cells: Row) -> None:
-        """Append the row of each of ``records`` to ``cells``: the text of each column, or None."""
-        root = self._root
-        takes_record = bool(root.attributes or root.texts)
-        for record in records:
-            row = self._constants.copy()
-            gathered: Gathered = {}
-            if takes_record:
-                self._take(record, root, row, gathered)
-            self._walk(record, root, row, gathered)
-            for column, texts in gathered.items():
-                row[column] = _combined(texts, self._gathered[column])
-            cells += row
-
-    def _place(self, column: int, path: Segments) -> None:
-        node = self._root
-        for segment in path:
-            if is_attribute(segment):
-                node.attributes.append((segment, column))
-                return
-            node = node.segments.setdefault(segment, _Node())
-        node.texts.append(column)
-
-    def _finish(self, node: _Node) -> None:
-        alone = not node.segments and not node.attributes and len(node.texts) == 1
-        if alone and node.texts[0] not in self._gathered:
-            node.single = node.texts[0]
-        for inner in node.segments.values():
-            self._finish(inner)
-
-    def _walk(self, element: etree._Element, node: _Node, row: Row, gathered: Gathered) -> None:
-        columns = node.columns
-        for child in element:
-            try:
-                column = columns[child.tag]
-            except KeyError:
-                column = self._resolve(child, node)
-            if column >= 0:
-                if not row[column]:
-                    text = child.text
-                    # The plain case is written out: this line runs once for every value.
-                    if text is None or len(child) or not (text := text.strip(BLANK)):
-                        text = _text(child)
-                    if text is not None:
-                        row[column] = text
-            elif column == _SEVERAL:
-                inner = node.inner[child.tag]
-                self._take(child, inner, row, gathered)
-                if inner.segments:
-                    self._walk(child, inner, row, gathered)
-
-    def _take(self, element: etree._Element, node: _Node, row: Row, gathered: Gathered) -> None:
-        for segment, column in node.attributes:
-            value = self._matcher.attribute(element, segment)
-            if value is not None:
-                self._put(column, value.strip(BLANK), row, gathered)
-        if node.texts:
-            text = _text(element)
-            if text is not None:
+    def read(self, block: RecordBlock) -> dict[int, pa.Array]:
+        """Column's number → its values, one for each record of ``block``."""
+        values = BlockValues(block.index)
+        columns: dict[int, pa.Array] = {}
+        for number in self._numbers:
+            node = self._paths.nodes[number]
+            elements = np.flatnonzero(block.paths == number)
+            if node.texts:
+                texts = values.texts(elements)
                 for column in node.texts:
-                    self._put(column, text, row, gathered)
+                    columns[column] = self._column(texts, column, elements, block)
+            if node.attributes:
+                index = index_attributes(block.index, elements, self._names)
+                for segment, column in node.attributes:
+                    at = np.flatnonzero(np.isin(index.names, self._named(segment[1:])))
+                    found = values.attributes(index.starts[at], index.stops[at])
+                    texts = Texts(found, np.ones(len(at), np.bool_))
+                    columns[column] = self._column(texts, column, index.owners[at], block)
+        return columns
 
-    def _put(self, column: int, text: str, row: Row, gathered: Gathered) -> None:
-        if column in self._gathered:
-            gathered.setdefault(column, []).append(text)
-        elif not row[column]:
-            row[column] = text
+    def _column(
+        self, texts: Texts, column: int, elements: Positions, block: RecordBlock
+    ) -> pa.Array:
+        records = np.searchsorted(block.first_tags, elements, "right") - 1
+        count = len(block.first_tags)
+        how = self._repeated[column]
+        if how is Repeated.FIRST:
+            chosen = np.full(count, -1)
+            # Backwards: where a place is written twice, what is written last stays.
+            for which in (texts.present & ~texts.filled, texts.present & texts.filled):
+                at = np.flatnonzero(which)[::-1]
+                chosen[records[at]] = at
+            return texts.texts.take(pa.array(chosen, mask=chosen < 0))
+        some = np.zeros(count, np.bool_)
+        some[records[texts.present]] = True
+        at = np.flatnonzero(texts.present & (texts.filled | (how is Repeated.JSON)))
+        offsets = np.searchsorted(records[at], np.arange(count + 1)).astype(np.int32)
+        lists = pa.ListArray.from_arrays(pa.array(offsets), texts.texts.take(pa.array(at)))
+        if how is Repeated.JOIN:
+            return pc.if_else(pa.array(some), pc.binary_join(lists, JOINED_BY), None)
+        found = zip(lists.to_pylist(), some.tolist(), strict=True)
+        return pa.array(
+            [json.dumps(one, ensure_ascii=False) if has else None for one, has in found],
+            pa.string(),
+        )
 
-    def _resolve(self, child: etree._Element, node: _Node) -> int:
-        """What elements of ``child``'s tag are for; remembered, since a tag means one thing."""
-        fitting = [s for s in node.segments if self._matcher.is_named(child, s)]
-        written = written_name(child.tag, child.prefix)
-        fitting.sort(key=lambda segment: segment != written)
-        column = _NONE
-        if fitting:
-            found = node.segments[fitting[0]]
-            node.inner[child.tag] = found
-            column = found.single if found.single >= 0 else _SEVERAL
-        node.columns[child.tag] = column
-        return column
-
-
-def _text(element: etree._Element) -> str | None:
-    if len(element):
-        return full_text(element)
-    text: str | None = element.text
-    if text is not None and (stripped := text.strip(BLANK)):
-        return stripped
-    return None if element.attrib else ""
-
-
-def _combined(texts: list[str], repeated: Repeated) -> str:
-    if repeated is Repeated.JSON:
-        return json.dumps(texts, ensure_ascii=False)
-    return ", ".join(text for text in texts if text)
+    def _named(self, wanted: str) -> list[int]:
+        """The numbers of the names that ``wanted`` stands for: itself, or others by namespace."""
+        return [
+            number
+            for number, name in enumerate(self._names.names)
+            if name == wanted or (":" in name and ":" in wanted and self._paths.means(wanted, name))
+        ]

@@ -9,11 +9,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from lxml import etree
 
 from impler_pipelines.extraction.names import written_attribute, written_name
 from impler_pipelines.extraction.paths import Segments
 from impler_pipelines.extraction.vocabulary import WELL_KNOWN_PREFIXES
+
+Namespaces = Mapping[str | None, str]
 
 
 class NameMatcher:
@@ -26,12 +30,21 @@ class NameMatcher:
     def is_named(self, element: etree._Element, segment: str) -> bool:
         """Whether ``segment`` names ``element``."""
         tag = element.tag
-        prefix = element.prefix
-        if written_name(tag, prefix) == segment:
+        if written_name(tag, element.prefix) == segment:
             return True
-        wanted, _, local = segment.rpartition(":")
-        uri, _, own_local = tag[1:].rpartition("}") if tag[0] == "{" else ("", "", tag)
-        return local == own_local and uri in self._namespaces(element, wanted or None)
+        if _split(tag)[1] != segment.rpartition(":")[2]:
+            return False  # before the declarations are gathered, which takes long
+        root_tag = element.getroottree().getroot().tag
+        return self.fits(tag, segment, element.nsmap, root_tag)
+
+    def fits(self, tag: str, segment: str, declared: Namespaces, root_tag: str) -> bool:
+        """Whether ``segment`` means the namespace and name of ``tag`` where ``declared`` holds.
+
+        Tags are in Clark notation.
+        """
+        uri, local = _split(tag)
+        prefix, _, wanted = segment.rpartition(":")
+        return local == wanted and uri in self._namespaces(declared, root_tag, prefix or None)
 
     def is_at(self, element: etree._Element, path: Segments) -> bool:
         """Whether ``element`` stands at ``path``, counted from the root."""
@@ -48,24 +61,30 @@ class NameMatcher:
         if ":" not in name:
             found: str | None = element.get(name)
             return found
-        wanted, _, local = name.partition(":")
+        local = name.partition(":")[2]
         for own, value in element.items():
             if written_attribute(element, own) == segment or own == name:
                 return str(value)
             uri, _, own_local = own[1:].rpartition("}") if own[0] == "{" else ("", "", own)
-            if own_local == local and uri and uri in self._namespaces(element, wanted):
+            root_tag = element.getroottree().getroot().tag
+            if own_local == local and uri and self.fits(own, name, element.nsmap, root_tag):
                 return str(value)
         return None
 
-    def _namespaces(self, element: etree._Element, prefix: str | None) -> tuple[str, ...]:
-        """The namespaces that ``prefix`` of a heading may stand for at ``element``."""
-        declared = element.nsmap
+    def _namespaces(
+        self, declared: Namespaces, root_tag: str, prefix: str | None
+    ) -> tuple[str, ...]:
+        """The namespaces that ``prefix`` of a heading may stand for."""
         if prefix is not None and prefix in declared:
             return (declared[prefix],)
         found = WELL_KNOWN_PREFIXES.get(prefix, ()) if prefix is not None else ()
-        if prefix == self._home_prefix:
-            root = element.getroottree().getroot().tag
-            uri, _, local = root[1:].rpartition("}") if root[0] == "{" else ("", "", root)
-            if local == self._root_local:
-                found = (*found, uri)
+        root_uri, root_local = _split(root_tag)
+        if prefix == self._home_prefix and root_local == self._root_local:
+            found = (*found, root_uri)
         return found
+
+
+def _split(tag: str) -> tuple[str, str]:
+    """Namespace ("" for none) and local name of a tag in Clark notation."""
+    uri, _, local = tag.rpartition("}")
+    return uri[1:], local

@@ -25,3 +25,8 @@ def written_attribute(element: etree._Element, name: str) -> str:
         return f"@xml:{local}"
     prefixes = [p for p, u in element.nsmap.items() if u == uri and p is not None]
     return f"@{prefixes[0]}:{local}" if prefixes else f"@{local}"
+
+
+def local_name(name: str) -> str:
+    """The local part of a name as written, or of one in Clark notation."""
+    return name.rpartition("}")[2].rpartition(":")[2]

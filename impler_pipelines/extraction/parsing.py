@@ -1,4 +1,4 @@
-"""Runs libxml2 over a document and hands out elements; the only module that touches its parser.
+"""Runs libxml2 over a document, for its elements or only its verdict; nobody else touches it.
 
 * Elements arrive complete, and what lies behind them is dropped after each chunk: memory is bound
   by one chunk and one record.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import TypeAlias
 from xml.parsers import expat
 
 from lxml import etree
@@ -18,6 +19,7 @@ from lxml import etree
 from impler_pipelines.errors import FeedMalformed, LimitExceeded, PipelineError
 from impler_pipelines.extraction.document import Document
 from impler_pipelines.extraction.limits import MAX_DEPTH
+from impler_pipelines.extraction.names import local_name
 from impler_pipelines.extraction.paths import Segments
 from impler_pipelines.extraction.tag_guard import TagGuard
 
@@ -37,71 +39,22 @@ _LONGEST_LOG = 100  # libxml2 stops writing errors down here, fatal ones too
 _SURVEY_SWEEP_BYTES = 1024**2  # when all elements are asked for, text needs its neighbours
 
 Event = tuple[str, etree._Element]
+Parser: TypeAlias = "etree.XMLPullParser | etree.XMLParser"
 
 
-class ElementStream:
-    """Start and end of the elements at some paths in one reading, in document order.
+class _Reading:
+    """Feeds one document to a parser, and says in our words what it finds wrong.
 
-    ``paths`` None means all elements. Namesakes of the elements asked for come too: the caller
-    looks at where they stand. Elements of the paths ``also`` are not kept whole.
     ``undeclared`` gathers prefixes without a declaration; ``bytes_read`` counts clean bytes.
     """
 
-    def __init__(
-        self,
-        document: Document,
-        paths: Iterable[Segments] | None,
-        also: Iterable[Segments] = (),
-    ) -> None:
+    def __init__(self, document: Document) -> None:
         self._document = document
         self._limits = document.limits
-        self._whole = frozenset((len(p), _local(p[-1])) for p in paths or ())
-        self._names = None if paths is None else _names([*paths, *also], document.prolog.root)
-        self._unswept = 0
-        self._root: etree._Element | None = None
-        self._since_progress = 0
         self._guard = TagGuard(document.limits)
         self._tail = b""
         self.undeclared: set[str] = set()
         self.bytes_read = 0
-
-    def batches(self) -> Iterator[list[Event]]:
-        """Lists of (``start`` or ``end``, element), one for each chunk.
-
-        At its end an element is complete; it is gone when the next list is asked for.
-        """
-        parser = self._parser()
-        for chunk in self._document.chunks():
-            if not chunk:
-                continue
-            self._guard.watch(chunk)
-            self._feed(parser, chunk)
-            self._tail = (self._tail + chunk)[-_TAIL_BYTES:]
-            self.bytes_read += len(chunk)
-            events: list[Event] = list(parser.read_events())
-            if events:
-                if self._root is None:
-                    self._root = events[0][1].getroottree().getroot()
-                yield events
-            self._sweep(len(chunk), bool(events))
-        self._close(parser)
-        # A document of a few bytes (``<r/>``) is parsed at its end only.
-        events = list(parser.read_events())
-        if events:
-            yield events
-
-    def _parser(self) -> etree.XMLPullParser:
-        return etree.XMLPullParser(
-            events=("start", "end"),
-            tag=None if self._names is None else [f"{{*}}{n}" for n in self._names],
-            encoding="utf-8",
-            huge_tree=self._limits.max_depth > _LIBXML2_DEPTH,
-            no_network=True,
-            load_dtd=False,
-            resolve_entities=False,
-            remove_comments=True,
-            remove_pis=True,
-        )
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -111,31 +64,37 @@ class ElementStream:
         names = ", ".join(sorted(self.undeclared)[:5])
         return (f"Prefixes without a namespace declaration are kept as written: {names}.",)
 
-    def _sweep(self, size: int, progressed: bool) -> None:
-        """Drop all elements that are complete and were handed out, or never will be."""
-        self._unswept += size
-        if self._names is None and self._unswept < _SURVEY_SWEEP_BYTES:
-            return
-        self._unswept = 0
-        node, depth = self._root, 1
-        while node is not None and (depth, _local(node.tag)) not in self._whole and len(node):
-            if len(node) > 1:
-                del node[:-1]
-                progressed = True
-            node, depth = node[-1], depth + 1
-        self._since_progress = 0 if progressed else self._since_progress + size
-        if self._since_progress > self._limits.max_record_bytes:
-            raise LimitExceeded(
-                "One element of the feed is too large", f"{self._limits.max_record_bytes} bytes"
-            )
+    def _options(self) -> dict[str, bool | str]:
+        """What libxml2 may do, and what it never does."""
+        return {
+            "encoding": "utf-8",
+            "huge_tree": self._limits.max_depth > _LIBXML2_DEPTH,
+            "no_network": True,
+            "load_dtd": False,
+            "resolve_entities": False,
+            "remove_comments": True,
+            "remove_pis": True,
+        }
 
-    def _feed(self, parser: etree.XMLPullParser, chunk: bytes) -> None:
+    def _fed(self, parser: Parser) -> Iterator[bytes]:
+        """The document's chunks, each when ``parser`` has taken it; then the parser is closed."""
+        for chunk in self._document.chunks():
+            if not chunk:
+                continue
+            self._guard.watch(chunk)
+            self._feed(parser, chunk)
+            self._tail = (self._tail + chunk)[-_TAIL_BYTES:]
+            self.bytes_read += len(chunk)
+            yield chunk
+        self._close(parser)
+
+    def _feed(self, parser: Parser, chunk: bytes) -> None:
         try:
             parser.feed(chunk)
         except etree.XMLSyntaxError as error:
             raise self._explained(parser) from error
 
-    def _close(self, parser: etree.XMLPullParser) -> None:
+    def _close(self, parser: Parser) -> None:
         try:
             parser.close()
         except etree.XMLSyntaxError as error:
@@ -153,7 +112,7 @@ class ElementStream:
         root = re.escape(self._document.prolog.root.encode())
         return re.search(rb"</" + root + rb"\s*>", self._tail) is not None
 
-    def _explained(self, parser: etree.XMLPullParser, *, cut_short: bool = False) -> PipelineError:
+    def _explained(self, parser: Parser, *, cut_short: bool = False) -> PipelineError:
         entries = [e for e in parser.feed_error_log if e.type not in _HARMLESS]
         if not entries:
             opinion = _second_opinion(self._document.chunks())
@@ -173,15 +132,88 @@ class ElementStream:
         return LimitExceeded("One value of the feed is too large", "10000000 bytes")
 
 
-def _local(name: str) -> str:
-    """The local part of a name as written, or of a tag in Clark notation."""
-    return name.rpartition("}")[2].rpartition(":")[2]
+class _Nothing:
+    """Takes nothing of what libxml2 reads: no tree is built."""
+
+    def close(self) -> None:
+        """The document has been read."""
+
+
+class CheckedChunks(_Reading):
+    """The chunks of a document as they are, each after libxml2 has found no fault with it.
+
+    Raises like ``ElementStream``; what only the end of the document can show, after the last one.
+    """
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._fed(etree.XMLParser(target=_Nothing(), **self._options()))
+
+
+class ElementStream(_Reading):
+    """Start and end of the elements at some paths in one reading, in document order.
+
+    ``paths`` None means all elements. Namesakes of the elements asked for come too: the caller
+    looks at where they stand. Elements of the paths ``also`` are not kept whole.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        paths: Iterable[Segments] | None,
+        also: Iterable[Segments] = (),
+    ) -> None:
+        super().__init__(document)
+        self._whole = frozenset((len(p), local_name(p[-1])) for p in paths or ())
+        self._names = None if paths is None else _names([*paths, *also], document.prolog.root)
+        self._unswept = 0
+        self._root: etree._Element | None = None
+        self._since_progress = 0
+
+    def batches(self) -> Iterator[list[Event]]:
+        """Lists of (``start`` or ``end``, element), one for each chunk.
+
+        At its end an element is complete; it is gone when the next list is asked for.
+        """
+        parser = etree.XMLPullParser(
+            events=("start", "end"),
+            tag=None if self._names is None else [f"{{*}}{n}" for n in self._names],
+            **self._options(),
+        )
+        for chunk in self._fed(parser):
+            events: list[Event] = list(parser.read_events())
+            if events:
+                if self._root is None:
+                    self._root = events[0][1].getroottree().getroot()
+                yield events
+            self._sweep(len(chunk), bool(events))
+        # A document of a few bytes (``<r/>``) is parsed at its end only.
+        events = list(parser.read_events())
+        if events:
+            yield events
+
+    def _sweep(self, size: int, progressed: bool) -> None:
+        """Drop all elements that are complete and were handed out, or never will be."""
+        self._unswept += size
+        if self._names is None and self._unswept < _SURVEY_SWEEP_BYTES:
+            return
+        self._unswept = 0
+        node, depth = self._root, 1
+        while node is not None and (depth, local_name(node.tag)) not in self._whole and len(node):
+            if len(node) > 1:
+                del node[:-1]
+                progressed = True
+            node, depth = node[-1], depth + 1
+        self._since_progress = 0 if progressed else self._since_progress + size
+        if self._since_progress > self._limits.max_record_bytes:
+            raise LimitExceeded(
+                "One element of the feed is too large", f"{self._limits.max_record_bytes} bytes"
+            )
 
 
 def _names(paths: Iterable[Segments], root: str) -> frozenset[str]:
     """The names libxml2 is asked for: local ones, and as written for undeclared prefixes."""
     written = {root, *(path[-1] for path in paths)}
-    names = (name for w in written for name in (w, _local(w)))
+    names = (name for w in written for name in (w, local_name(w)))
     return frozenset(name for name in names if _POSSIBLE_NAME.fullmatch(name))
 
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 from impler_pipelines.errors import FeedHasNoRecords, FeedMalformed
 from impler_pipelines.extraction.around import values_around
-from impler_pipelines.extraction.columns import Row, RowReader
+from impler_pipelines.extraction.columnar_reading import ColumnarReading
 from impler_pipelines.extraction.document import Document, Source, read_document
 from impler_pipelines.extraction.limits import Limits
 from impler_pipelines.extraction.matching import NameMatcher
+from impler_pipelines.extraction.name_table import Unusual
 from impler_pipelines.extraction.paths import Segments, join_path, split_path, starts_with
 from impler_pipelines.extraction.record_elements import RecordElements
+from impler_pipelines.extraction.rows import Row, RowReader
 from impler_pipelines.extraction.survey import survey
+from impler_pipelines.extraction.wanted import wanted_below
 from impler_pipelines.model import FieldMapping
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 BATCH_ROWS = 5000
 _BATCH_BYTES = 2 * 1024**2
@@ -66,6 +67,16 @@ class RecordStream:
         self._fields = tuple(fields)
         self._batch_rows = batch_rows
         self._on_progress = on_progress
+        self._paths = [split_path(f.path) for f in self._fields]
+        self._matcher = NameMatcher(record_path[0])
+        depth = len(record_path)
+        inside = {
+            column: path[depth:]
+            for column, path in enumerate(self._paths)
+            if starts_with(path, record_path)
+        }
+        self._wanted = wanted_below(inside)
+        self._repeated = {column: self._fields[column].repeated for column in inside}
         self._filled = [False] * len(self._fields)
         self.records = 0
         self.warnings: tuple[str, ...] = ()
@@ -74,17 +85,18 @@ class RecordStream:
     @property
     def schema(self) -> pa.Schema:
         """One nullable string for each field, in order."""
-        import pyarrow as pa
-
         return pa.schema([pa.field(f.key, pa.string()) for f in self._fields])
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
+        by_columns = True
         while True:
+            # The rows handed out so far are the same in another reading: it differs only in what
+            # this one stumbled over. They are skipped there.
             try:
-                yield from self._reading()
+                yield from self._by_columns() if by_columns else self._by_rows()
+            except Unusual:
+                by_columns = False
             except FeedMalformed:
-                # The rows handed out so far are the same in the closer reading: it differs only
-                # in what this one stumbled over. They are skipped there.
                 closer = self._document.repaired()
                 if closer is None:
                     raise
@@ -92,10 +104,33 @@ class RecordStream:
             else:
                 return
 
-    def _reading(self) -> Iterator[pa.RecordBatch]:
-        matcher = NameMatcher(self._record_path[0])
-        reader, most_rows = self._row_reader(matcher)
-        elements = RecordElements(self._document, self._record_path, matcher)
+    def _by_columns(self) -> Iterator[pa.RecordBatch]:
+        """A reading by the document's bytes, for all that is not ``Unusual``."""
+        reading = ColumnarReading(
+            self._document, self._record_path, self._wanted, self._repeated, self._matcher
+        )
+        constants, most_rows = self._constants()
+        skip = self.records
+        for rows, columns in reading.blocks():
+            given, skip = min(skip, rows), max(0, skip - rows)
+            for first in range(given, rows, most_rows):
+                size = min(most_rows, rows - first)
+                yield self._batch(
+                    size,
+                    [
+                        columns[number].slice(first, size)
+                        if number in columns
+                        else pa.repeat(pa.scalar(constants[number], pa.string()), size)
+                        for number in range(len(self._fields))
+                    ],
+                )
+        self._conclude(parent_seen=reading.parent_seen, warnings=reading.warnings)
+
+    def _by_rows(self) -> Iterator[pa.RecordBatch]:
+        """A reading by the parser's tree, for everything."""
+        constants, most_rows = self._constants()
+        reader = RowReader(self._wanted, self._repeated, constants, self._matcher)
+        elements = RecordElements(self._document, self._record_path, self._matcher)
         skip, handed_out_bytes = self.records, 0
         cells: Row = []  # of all rows, one after the other: far fewer objects than a list each
         rows = 0
@@ -105,31 +140,24 @@ class RecordStream:
             reader.read(records, cells)
             rows += len(records)
             while rows >= most_rows:
-                yield self._batch(cells, most_rows)
+                yield self._taken(cells, most_rows)
                 rows -= most_rows
             if rows and elements.stream.bytes_read - handed_out_bytes > _BATCH_BYTES:
                 handed_out_bytes = elements.stream.bytes_read
-                yield self._batch(cells, rows)
+                yield self._taken(cells, rows)
                 rows = 0
         if rows:
-            yield self._batch(cells, rows)
-        self._conclude(elements)
+            yield self._taken(cells, rows)
+        self._conclude(parent_seen=elements.parent_seen, warnings=elements.stream.warnings)
 
-    def _row_reader(self, matcher: NameMatcher) -> tuple[RowReader, int]:
-        """The compiled mapping, and how many rows may be held at once."""
-        depth = len(self._record_path)
-        paths = [split_path(f.path) for f in self._fields]
-        inside = [
-            (column, path[depth:], self._fields[column].repeated)
-            for column, path in enumerate(paths)
-            if starts_with(path, self._record_path)
-        ]
-        outside = [p for p in paths if p and not starts_with(p, self._record_path)]
-        around = values_around(self._document, outside, self._record_path, matcher)
-        constants: Row = [around.get(path) for path in paths]
+    def _constants(self) -> tuple[Row, int]:
+        """The values around the records, and how many rows may be held at once."""
+        outside = [p for p in self._paths if p and not starts_with(p, self._record_path)]
+        around = values_around(self._document, outside, self._record_path, self._matcher)
+        constants: Row = [around.get(path) for path in self._paths]
         repeated_bytes = sum(len(value) for value in constants if value)
         most_rows = min(self._batch_rows, _BATCH_BYTES // max(repeated_bytes, 1))
-        return RowReader(inside, constants, matcher), max(most_rows, 1)
+        return constants, max(most_rows, 1)
 
     def _refuse_renamed_records(self, path: str) -> None:
         """A feed without a record is empty for now, unless other records stand in their place."""
@@ -143,14 +171,15 @@ class RecordStream:
                     " choose its record path and mappings anew."
                 )
 
-    def _batch(self, cells: Row, rows: int) -> pa.RecordBatch:
+    def _taken(self, cells: Row, rows: int) -> pa.RecordBatch:
         """The first ``rows`` of ``cells``, which it takes away, as a batch."""
-        import pyarrow as pa
-
         width = len(self._fields)
         end = rows * width
         columns = [pa.array(cells[at:end:width], pa.string()) for at in range(width)]
         del cells[:end]
+        return self._batch(rows, columns)
+
+    def _batch(self, rows: int, columns: Sequence[pa.Array]) -> pa.RecordBatch:
         for number, column in enumerate(columns):
             if column.null_count < len(column):
                 self._filled[number] = True
@@ -159,11 +188,11 @@ class RecordStream:
             self._on_progress(self.records)
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
-    def _conclude(self, elements: RecordElements) -> None:
-        warnings = [*self._document.warnings, *elements.stream.warnings]
+    def _conclude(self, *, parent_seen: bool, warnings: Sequence[str]) -> None:
+        warnings = [*self._document.warnings, *warnings]
         if not self.records:
             path = join_path(self._record_path)
-            if not elements.parent_seen:
+            if not parent_seen:
                 raise FeedHasNoRecords(
                     f"The feed has no {path!r} any more, nor the element around it:"
                     " it is another kind of document than the one that was mapped."
