@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from impler_pipelines.extraction.name_table import NameTable, Numbers, Positions
-from impler_pipelines.extraction.tag_index import Flags, TagIndex
+from impler_pipelines.extraction.name_table import NameTable
+from impler_pipelines.extraction.stretches import Flags, Numbers, Positions, after_blank, is_blank
+from impler_pipelines.extraction.tag_index import TagIndex
 from impler_pipelines.extraction.tag_text import ATTRIBUTE, declares_namespace
 
 
@@ -63,29 +64,13 @@ def _regular(index: TagIndex, tags: Positions) -> tuple[NDArray[np.intp], Flags]
     before = index.name_ends[tags[owner_numbers]]
     after_another = np.flatnonzero(nth > 0)
     before[after_another] = stops[after_another - 1] + 1
-    begins = _after_blank(at, before)
+    begins = after_blank(at, before)
     irregular = at[starts - 2] != ord("=")
-    irregular |= _is_blank(at[starts - 3])
+    irregular |= is_blank(at[starts - 3])
     oddly[owner_numbers[irregular]] = True
     kept = ~oddly[owner_numbers]
     found = np.stack([tags[owner_numbers], begins, starts, stops])
     return found[:, kept], oddly
-
-
-def _after_blank(at: NDArray[np.uint8], positions: Positions) -> Positions:
-    """The first place from each of ``positions`` on where no white space stands."""
-    blank = np.flatnonzero(_is_blank(at[positions]))
-    while len(blank):
-        positions[blank] += 1
-        blank = blank[_is_blank(at[positions[blank]])]
-    return positions
-
-
-def _is_blank(characters: NDArray[np.uint8]) -> Flags:
-    blank: Flags = (characters == ord(" ")) | (
-        (characters >= ord("\t")) & (characters <= ord("\r"))
-    )
-    return blank
 
 
 def _read_one_by_one(index: TagIndex, tags: Positions) -> NDArray[np.intp]:

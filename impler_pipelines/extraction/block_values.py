@@ -15,8 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from impler_pipelines.extraction.name_table import Positions
-from impler_pipelines.extraction.tag_index import Flags, TagIndex
+from impler_pipelines.extraction.stretches import (
+    Flags,
+    Positions,
+    after_blank,
+    holding,
+    is_blank,
+)
+from impler_pipelines.extraction.tag_index import TagIndex
 from impler_pipelines.extraction.tag_text import (
     NAMED,
     attribute_value,
@@ -65,7 +71,7 @@ class BlockValues:
         odd = np.flatnonzero(~(leaf & single))
         starts[odd] = stops[odd]
         texts = _stretches(index.padded, starts, stops)
-        referring = np.flatnonzero(~literal & _holds(self._ampersands, starts, stops))
+        referring = np.flatnonzero(~literal & holding(self._ampersands, starts, stops))
         texts = _replaced(texts, referring, _decoded_all(texts, referring))
         odd_texts = [self._whole_text(int(elements[at])) for at in odd]
         texts = pc.utf8_trim(_replaced(texts, odd, pa.array(odd_texts, pa.string())), BLANK)
@@ -77,12 +83,26 @@ class BlockValues:
     def attributes(self, starts: Positions, stops: Positions) -> pa.StringArray:
         """The values of attributes that are written from ``starts`` to ``stops``."""
         texts = _stretches(self._index.padded, starts, stops)
-        referring = np.flatnonzero(_holds(self._ampersands, starts, stops))
-        spaced = np.flatnonzero(_holds(self._spaces, starts, stops))
+        referring = np.flatnonzero(holding(self._ampersands, starts, stops))
+        spaced = np.flatnonzero(holding(self._spaces, starts, stops))
         others = np.union1d(referring, spaced)
         written = texts.take(pa.array(others)).to_pylist() if len(others) else []
         values = pa.array([attribute_value(text) for text in written], pa.string())
         return pc.utf8_trim(_replaced(texts, others, values), BLANK)
+
+    def filled(self, starts: Positions, stops: Positions) -> Flags:
+        """Which stretches without tags hold a text that is not blank."""
+        at = self._at
+        first = after_blank(at, starts)  # what follows a stretch is a tag
+        filled: Flags = first < stops
+        section = (at[first] == ord("<")) & (at[first + 2] == ord("["))
+        sectioned = at[first + len(_CDATA)]
+        certain = section & ~is_blank(sectioned) & (sectioned != ord("]"))
+        certain |= (at[first] == ord("&")) & (at[first + 1] != ord("#"))
+        certain |= (at[first] != ord("<")) & (at[first] != ord("&"))
+        for one in np.flatnonzero(filled & ~certain).tolist():
+            filled[one] = bool(self._text(int(starts[one]), int(stops[one])).strip(BLANK))
+        return filled
 
     def _open_sections(self, starts: Positions, stops: Positions) -> tuple[Flags, Flags]:
         """Narrow stretches that are one CDATA section to what it holds.
@@ -148,11 +168,6 @@ class BlockValues:
         index = self._index
         inside = index.padded[int(index.name_ends[element]) : int(index.ends[element])]
         return any(not declares_namespace(name) for name, _ in attributes_in(inside))
-
-
-def _holds(characters: Positions, starts: Positions, stops: Positions) -> Flags:
-    """Which stretches hold one of ``characters``."""
-    return np.searchsorted(characters, stops) > np.searchsorted(characters, starts)
 
 
 def _stretches(padded: bytes, starts: Positions, stops: Positions) -> pa.StringArray:

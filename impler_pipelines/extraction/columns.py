@@ -15,9 +15,10 @@ import pyarrow.compute as pc
 
 from impler_pipelines.extraction.attribute_index import index_attributes
 from impler_pipelines.extraction.block_values import BlockValues, Texts
-from impler_pipelines.extraction.name_table import NameTable, Positions
+from impler_pipelines.extraction.name_table import NameTable
 from impler_pipelines.extraction.record_blocks import RecordBlock
 from impler_pipelines.extraction.rows import JOINED_BY
+from impler_pipelines.extraction.stretches import Positions
 from impler_pipelines.extraction.wanted_paths import WantedPaths
 from impler_pipelines.model import Repeated
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from impler_pipelines.extraction.name_table import NameTable, Numbers, Positions, SortedNumbers
+from impler_pipelines.extraction.name_table import NameTable, SortedNumbers
+from impler_pipelines.extraction.stretches import Numbers, Positions
 from impler_pipelines.extraction.tag_index import TagIndex
 
 DOCUMENT = 0  # the number of what stands around the root

@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Positions = NDArray[np.intp]
-Numbers = NDArray[np.int32]
+from impler_pipelines.extraction.stretches import Flags, Numbers, Positions
+from impler_pipelines.extraction.unusual import Unusual
+
 Words = NDArray[np.uint64]
 
 PADDING = 128  # bytes that must follow the last position that is asked for
@@ -22,10 +23,6 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 _ENDS = tuple(np.uint64(ord(c) * 0x0101010101010101) for c in " \t\r\n/>=")
 
 
-class Unusual(Exception):
-    """A document that the columnar reading does not take: the parser's tree does."""
-
-
 class SortedNumbers:
     """Keys → small numbers, looked up by bisection for whole arrays."""
 
@@ -33,7 +30,7 @@ class SortedNumbers:
         self._keys = np.empty(0, np.uint64)
         self._numbers = np.empty(0, np.int32)
 
-    def find(self, keys: Words) -> tuple[Numbers, NDArray[np.bool_]]:
+    def find(self, keys: Words) -> tuple[Numbers, Flags]:
         """The number of each key, and which of them are unknown."""
         if not len(self._keys):
             return np.zeros(len(keys), np.int32), np.ones(len(keys), np.bool_)

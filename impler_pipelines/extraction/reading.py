@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from impler_pipelines.errors import FeedHasNoRecords, FeedMalformed
 from impler_pipelines.extraction.detection import Candidate, Detection, detect, known_vocabulary
 from impler_pipelines.extraction.document import Document, Source, read_document
+from impler_pipelines.extraction.heading_tally import HeadingTally, Progress
 from impler_pipelines.extraction.limits import Limits
 from impler_pipelines.extraction.matching import NameMatcher
 from impler_pipelines.extraction.paths import (
@@ -19,15 +20,15 @@ from impler_pipelines.extraction.paths import (
 )
 from impler_pipelines.extraction.record_elements import RecordElements
 from impler_pipelines.extraction.survey import Shape, Survey, survey
+from impler_pipelines.extraction.unusual import Unusual
 from impler_pipelines.extraction.values import ValueReader, Values
+from impler_pipelines.extraction.wanted import Wanted
 from impler_pipelines.model import Heading
 
-Progress = Callable[[int], None]
-
-_SAMPLES = 3
-_SAMPLE_LENGTH = 500
+# From here on records are read by their bytes: for smaller feeds it is not worth the while.
+_LARGE_BYTES = 1024**2
 # So much of a known format shows what else it holds; all of an unknown one has to be seen.
-_SURVEY_BYTES = 8 * 1024**2
+_SURVEY_BYTES = 2 * 1024**2
 
 
 def read_feed(
@@ -84,14 +85,9 @@ def _read(document: Document, record_path: str | None, on_progress: Progress | N
     seen = survey(document, _enough, lambda: None)
     detection = detect(seen.root)
     path = _chosen_path(record_path, detection, seen)
-    tally = _Tally(on_progress)
-    reader = ValueReader(path, document.limits)
-    elements = _record_elements(document, path)
-    for records in elements.batches():
-        for record in records:
-            tally.add(reader.read(record))
-        tally.report()
-    warnings = [*document.warnings, *elements.stream.warnings]
+    large = seen.bytes_read > _LARGE_BYTES
+    tally, parser_warnings = _tallied(document, path, on_progress, by_bytes=large)
+    warnings = [*document.warnings, *parser_warnings]
     if not tally.records:
         warnings.append(f"The feed has no record: there is no {path!r} in it at present.")
     return FeedReading(
@@ -103,6 +99,43 @@ def _read(document: Document, record_path: str | None, on_progress: Progress | N
         warnings=tuple(warnings),
         _document=document,
     )
+
+
+def _tallied(
+    document: Document, path: str, on_progress: Progress | None, *, by_bytes: bool
+) -> tuple[HeadingTally, tuple[str, ...]]:
+    """The records of ``document`` counted, and what was recovered while parsing."""
+    tally = HeadingTally(on_progress)
+    if by_bytes:
+        try:
+            return tally, _tally_blocks(document, path, tally)
+        except Unusual:
+            return _tallied(document, path, on_progress, by_bytes=False)
+    reader = ValueReader(path, document.limits)
+    elements = _record_elements(document, path)
+    for records in elements.batches():
+        for record in records:
+            tally.add(reader.read(record))
+        tally.report()
+    return tally, elements.stream.warnings
+
+
+def _tally_blocks(document: Document, path: str, tally: HeadingTally) -> tuple[str, ...]:
+    # Imported here: most feeds are small, and need neither NumPy nor Arrow.
+    from impler_pipelines.extraction.columnar_reading import ColumnarReading
+    from impler_pipelines.extraction.heading_blocks import HeadingBlocks
+    from impler_pipelines.extraction.heading_paths import HeadingPaths
+    from impler_pipelines.extraction.wanted_paths import WantedPaths
+
+    segments = split_path(path)
+    around = WantedPaths(segments, Wanted(), NameMatcher(segments[0]))
+    paths = HeadingPaths(around, path, document.limits.max_headings)
+    reading = ColumnarReading(document, around, paths.child)
+    blocks = HeadingBlocks(paths, reading.names, tally)
+    for block in reading.blocks():
+        blocks.add(block)
+        tally.report()
+    return reading.warnings
 
 
 def _enough(root: Shape) -> int | None:
@@ -137,43 +170,6 @@ def _counted(candidates: tuple[Candidate, ...], path: str, count: int) -> tuple[
 def _record_elements(document: Document, record_path: str) -> RecordElements:
     path = split_path(record_path)
     return RecordElements(document, path, NameMatcher(path[0]))
-
-
-class _Tally:
-    """Counts headings over the records of a feed."""
-
-    def __init__(self, on_progress: Progress | None) -> None:
-        self.records = 0
-        self._on_progress = on_progress
-        self._counts: dict[str, int] = {}
-        self._repeated: set[str] = set()
-        self._samples: dict[str, list[str]] = {}
-
-    def add(self, values: Values) -> None:
-        self.records += 1
-        counts = self._counts
-        for heading, value in values.items():
-            counts[heading] = counts.get(heading, 0) + 1
-            if isinstance(value, list):
-                self._repeated.add(heading)
-            samples = self._samples.setdefault(heading, [])
-            if len(samples) < _SAMPLES:
-                _sample(samples, value)
-
-    def report(self) -> None:
-        if self._on_progress is not None:
-            self._on_progress(self.records)
-
-    def headings(self) -> Iterator[Heading]:
-        for path, count in self._counts.items():
-            yield Heading(path, tuple(self._samples[path]), count, path in self._repeated)
-
-
-def _sample(samples: list[str], value: str | list[str]) -> None:
-    for text in [value] if isinstance(value, str) else value:
-        short = text[:_SAMPLE_LENGTH]
-        if short and short not in samples and len(samples) < _SAMPLES:
-            samples.append(short)
 
 
 def _headings_around(root: Shape, record_path: Segments, records: int) -> Iterator[Heading]:

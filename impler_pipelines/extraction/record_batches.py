@@ -9,15 +9,17 @@ import pyarrow as pa
 from impler_pipelines.errors import FeedHasNoRecords, FeedMalformed
 from impler_pipelines.extraction.around import values_around
 from impler_pipelines.extraction.columnar_reading import ColumnarReading
+from impler_pipelines.extraction.columns import ColumnReader
 from impler_pipelines.extraction.document import Document, Source, read_document
 from impler_pipelines.extraction.limits import Limits
 from impler_pipelines.extraction.matching import NameMatcher
-from impler_pipelines.extraction.name_table import Unusual
 from impler_pipelines.extraction.paths import Segments, join_path, split_path, starts_with
 from impler_pipelines.extraction.record_elements import RecordElements
 from impler_pipelines.extraction.rows import Row, RowReader
 from impler_pipelines.extraction.survey import survey
+from impler_pipelines.extraction.unusual import Unusual
 from impler_pipelines.extraction.wanted import wanted_below
+from impler_pipelines.extraction.wanted_paths import WantedPaths
 from impler_pipelines.model import FieldMapping
 
 BATCH_ROWS = 5000
@@ -106,12 +108,13 @@ class RecordStream:
 
     def _by_columns(self) -> Iterator[pa.RecordBatch]:
         """A reading by the document's bytes, for all that is not ``Unusual``."""
-        reading = ColumnarReading(
-            self._document, self._record_path, self._wanted, self._repeated, self._matcher
-        )
+        paths = WantedPaths(self._record_path, self._wanted, self._matcher)
+        reading = ColumnarReading(self._document, paths, paths.child)
+        reader = ColumnReader(paths, reading.names, self._repeated)
         constants, most_rows = self._constants()
         skip = self.records
-        for rows, columns in reading.blocks():
+        for block in reading.blocks():
+            rows, columns = len(block.first_tags), reader.read(block)
             given, skip = min(skip, rows), max(0, skip - rows)
             for first in range(given, rows, most_rows):
                 size = min(most_rows, rows - first)

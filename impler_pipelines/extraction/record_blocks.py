@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from impler_pipelines.extraction.element_paths import ElementPaths, open_at_end
-from impler_pipelines.extraction.name_table import NameTable, Numbers, Positions, Unusual
+from impler_pipelines.extraction.name_table import NameTable
+from impler_pipelines.extraction.stretches import Numbers, Positions
 from impler_pipelines.extraction.tag_index import TagIndex, index_tags
+from impler_pipelines.extraction.unusual import Unusual
 
 BLOCK_BYTES = 2 * 1024**2
 # A record that is larger goes to the parser's tree, which bounds it.

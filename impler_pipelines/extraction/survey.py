@@ -79,10 +79,11 @@ class AttributeShape:
 
 @dataclass(frozen=True)
 class Survey:
-    """The shape of the root, and whether the whole document was looked at."""
+    """The shape of the root, whether the whole document was looked at, or else how much of it."""
 
     root: Shape
     complete: bool
+    bytes_read: int
 
 
 def survey(
@@ -106,10 +107,10 @@ def survey(
             continue
         enough = stop_after(counter.root)
         if enough is not None and stream.bytes_read > enough:
-            return Survey(counter.root, complete=False)
+            return Survey(counter.root, complete=False, bytes_read=stream.bytes_read)
     if counter.root is None:  # libxml2 has said so already; this keeps the types honest
         raise FeedMalformed("it has no element")
-    return Survey(counter.root, complete=True)
+    return Survey(counter.root, complete=True, bytes_read=stream.bytes_read)
 
 
 class _Counter:

@@ -14,18 +14,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from impler_pipelines.extraction.name_table import (
-    PADDING,
-    NameTable,
-    Numbers,
-    Positions,
-)
+from impler_pipelines.extraction.name_table import PADDING, NameTable
+from impler_pipelines.extraction.stretches import Bytes, Flags, Numbers, Positions
 from impler_pipelines.extraction.tag_text import START_TAG
 
 _NEVER = np.iinfo(np.intp).max
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -52,7 +46,7 @@ class TagIndex:
     complete: int
 
     @property
-    def bytes(self) -> NDArray[np.uint8]:
+    def bytes(self) -> Bytes:
         """The block as numbers."""
         return np.frombuffer(self.padded, np.uint8)
 
@@ -122,7 +116,7 @@ def index_tags(block: bytes, depth: int, table: NameTable) -> TagIndex:
 
 
 def _without_passages(
-    at: NDArray[np.uint8], begins: Positions, closers: Positions, length: int
+    at: Bytes, begins: Positions, closers: Positions, length: int
 ) -> tuple[Positions, tuple[Positions, Positions], int]:
     """``begins`` of tags alone; where the other things begin and end; how far that is complete."""
     second = at[begins + 1]
@@ -146,7 +140,7 @@ def _without_passages(
     return begins[outside], (starts, ends), complete
 
 
-def _passage_ends(at: NDArray[np.uint8], starts: Positions, closers: Positions) -> Positions:
+def _passage_ends(at: Bytes, starts: Positions, closers: Positions) -> Positions:
     """Where the first ``]]>``, ``-->`` or ``?>`` after each start ends; _NEVER without one."""
     second, third = at[starts + 1], at[starts + 2]
     before, before_that = at[closers - 1], at[closers - 2]

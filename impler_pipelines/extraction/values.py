@@ -22,7 +22,8 @@ from impler_pipelines.extraction.limits import MAX_DEPTH, Limits
 from impler_pipelines.extraction.names import written_attribute, written_name
 from impler_pipelines.extraction.paths import SEPARATOR
 
-_XHTML = "{http://www.w3.org/1999/xhtml}"
+XHTML = "http://www.w3.org/1999/xhtml"
+_XHTML_TAG = f"{{{XHTML}}}"
 BLANK = " \t\r\n"
 
 Values = dict[str, str | list[str]]
@@ -103,7 +104,7 @@ def holds_text(element: etree._Element, children: list[etree._Element]) -> bool:
     """Whether an element with ``children`` holds a value itself: mixed content, or XHTML."""
     if (element.text or "").strip(BLANK):
         return True
-    if children[0].tag.startswith(_XHTML) and not element.tag.startswith(_XHTML):
+    if children[0].tag.startswith(_XHTML_TAG) and not element.tag.startswith(_XHTML_TAG):
         return True
     return any((child.tail or "").strip(BLANK) for child in children)
 

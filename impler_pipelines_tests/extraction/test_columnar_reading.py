@@ -11,13 +11,16 @@ from hypothesis import strategies as st
 from impler_pipelines.errors import FeedMalformed
 from impler_pipelines.extraction import Limits, extract_records
 from impler_pipelines.extraction.columnar_reading import ColumnarReading
+from impler_pipelines.extraction.columns import ColumnReader
 from impler_pipelines.extraction.document import read_document
 from impler_pipelines.extraction.matching import NameMatcher
-from impler_pipelines.extraction.name_table import Unusual
 from impler_pipelines.extraction.paths import split_path
+from impler_pipelines.extraction.reading import _tallied
 from impler_pipelines.extraction.record_batches import RecordStream
+from impler_pipelines.extraction.unusual import Unusual
 from impler_pipelines.extraction.wanted import wanted_below
-from impler_pipelines.model import FieldMapping, Repeated
+from impler_pipelines.extraction.wanted_paths import WantedPaths
+from impler_pipelines.model import FieldMapping, Heading, Repeated
 
 RECORD = "r > list > item"
 PATHS = (
@@ -44,16 +47,15 @@ def by_bytes(
     document: bytes, mapped: Sequence[FieldMapping], block_bytes: int, record: str = RECORD
 ) -> Columns:
     path = split_path(record)
+    inside = {n: split_path(f.path)[len(path) :] for n, f in enumerate(mapped)}
+    paths = WantedPaths(path, wanted_below(inside), NameMatcher(path[0]))
     reading = ColumnarReading(
-        read_document(document, None, Limits()),
-        path,
-        wanted_below({n: split_path(f.path)[len(path) :] for n, f in enumerate(mapped)}),
-        {n: f.repeated for n, f in enumerate(mapped)},
-        NameMatcher(path[0]),
-        block_bytes,
+        read_document(document, None, Limits()), paths, paths.child, block_bytes
     )
+    reader = ColumnReader(paths, reading.names, {n: f.repeated for n, f in enumerate(mapped)})
     found: Columns = [[] for _ in mapped]
-    for records, columns in reading.blocks():
+    for block in reading.blocks():
+        records, columns = len(block.first_tags), reader.read(block)
         for number in range(len(mapped)):
             values = columns[number].to_pylist()
             assert len(values) == records
@@ -228,3 +230,34 @@ class TestUnusual:
         document = in_list("<item><a x='1>'>1</a><b><![CDATA[x]]></b><!-- c --></item>")[:-cut]
         with pytest.raises(FeedMalformed):
             list(extract_records(document, record_path=RECORD, fields=fields(Repeated.FIRST)))
+
+
+def headings_by(document: bytes, *, by_bytes: bool) -> tuple[int, list[Heading]]:
+    tally, _ = _tallied(read_document(document, None, Limits()), RECORD, None, by_bytes=by_bytes)
+    return tally.records, list(tally.headings())
+
+
+class TestHeadings:
+    @pytest.mark.parametrize("item", [pytest.param(i, id=name) for name, i in ITEMS.items()])
+    def test_both_readings_count_the_same(self, item: str) -> None:
+        document = in_list(item, "<item><a>second</a></item>", item)
+        found = headings_by(document, by_bytes=True)
+        assert found == headings_by(document, by_bytes=False)
+        assert found[0] == 3
+
+    @settings(max_examples=300)
+    @given(records=RECORDS)
+    def test_both_readings_count_the_same_whatever_is_written(self, records: list[str]) -> None:
+        document = in_list(*records)
+        found = headings_by(document, by_bytes=True)
+        assert found == headings_by(document, by_bytes=False)
+        assert found[0] == len(records)
+
+    def test_xhtml_is_one_value(self) -> None:
+        item = (
+            '<item><a><div xmlns="http://www.w3.org/1999/xhtml"><p>x</p><p>y</p></div></a></item>'
+        )
+        document = in_list(item)
+        _, [whole, *_] = found = headings_by(document, by_bytes=True)
+        assert whole == Heading(f"{RECORD} > a", ("xy",), 1, False)
+        assert found == headings_by(document, by_bytes=False)
