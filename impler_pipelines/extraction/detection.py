@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from impler_pipelines.extraction.survey import Shape
+from impler_pipelines.extraction.shapes import Shape
 from impler_pipelines.extraction.vocabulary import (
     ATOM,
     ATOM_03,

@@ -49,7 +49,8 @@ class ElementPaths:
         keys = parents.astype(np.uint64) << np.uint64(32) | names.astype(np.uint64)
         numbers, unknown = self._numbers.find(keys)
         if unknown.any():
-            new = np.unique(keys[unknown]).tolist()
+            found, first = np.unique(keys[unknown], return_index=True)
+            new = found[np.argsort(first)].tolist()  # in order of appearance
             pairs = [(key >> 32, self._names.names[key & 0xFFFFFFFF]) for key in new]
             self._numbers.add(new, [self._child(parent, name) for parent, name in pairs])
             numbers, _ = self._numbers.find(keys)

@@ -10,7 +10,8 @@ from impler_pipelines.extraction.heading_paths import HeadingPaths
 from impler_pipelines.extraction.heading_tally import HeadingTally
 from impler_pipelines.extraction.name_table import NameTable, SortedNumbers
 from impler_pipelines.extraction.record_blocks import RecordBlock
-from impler_pipelines.extraction.stretches import Numbers, Positions
+from impler_pipelines.extraction.stretches import Flags, Numbers, Positions
+from impler_pipelines.extraction.text_holders import text_holders
 from impler_pipelines.extraction.unusual import Unusual
 from impler_pipelines.extraction.values import XHTML
 
@@ -34,7 +35,8 @@ class HeadingBlocks:
         tags = np.flatnonzero(block.paths >= self._paths.around.record)
         attributes = index_attributes(block.index, tags, self._names)
         values = BlockValues(block.index)
-        texts = _text_holders(block, values, tags, attributes)
+        bare = ~np.isin(tags, attributes.owners) & ~np.isin(tags, block.first_tags)
+        texts = text_holders(block.index, values, tags, bare, _inside_records(block))
         holders = np.concatenate([texts, attributes.owners])
         headings = np.concatenate([block.paths[texts], self._headings(block, attributes)])
         places = np.concatenate([block.index.ends[texts], attributes.starts])
@@ -81,37 +83,9 @@ def _counted(headings: Numbers, records: Positions, count: int) -> tuple[dict[in
     return dict(zip(numbers.tolist(), having.tolist(), strict=True)), repeated
 
 
-def _text_holders(
-    block: RecordBlock, values: BlockValues, tags: Positions, attributes: AttributeIndex
-) -> Positions:
-    """Those of ``tags`` whose elements hold a text: leaves, and elements of mixed content."""
-    index = block.index
-    following = np.where(index.empty[tags], tags, tags + 1)
-    leaf = index.empty[tags] | index.closing[following]
-    starts = index.ends[tags] + 1
-    stops = np.where(index.empty[tags], starts, index.begins[following])
-    bare = ~np.isin(tags, attributes.owners) & ~np.isin(tags, block.first_tags)
-    leaves = np.flatnonzero(leaf)
-    holds = values.filled(starts[leaves], stops[leaves]) | bare[leaves]
-    mixed = _mixed_elements(block, values, tags[leaf & ~index.empty[tags]])
-    return np.union1d(tags[leaves[holds]], mixed)
-
-
-def _mixed_elements(block: RecordBlock, values: BlockValues, filled_leaves: Positions) -> Positions:
-    """Elements with elements inside that hold a text of their own beside them."""
-    index = block.index
-    steps = np.zeros(len(index.begins) + 1, np.intp)
+def _inside_records(block: RecordBlock) -> Flags:
+    """Which tags of ``block`` something of a record follows."""
+    steps = np.zeros(len(block.index.begins), np.intp)
     steps[block.first_tags] += 1
     steps[block.last_tags] -= 1
-    between = np.cumsum(steps[:-1]) > 0
-    between[filled_leaves] = False
-    before = np.flatnonzero(between)
-    before = before[values.filled(index.ends[before] + 1, index.begins[before + 1])]
-    opening = ~(index.closing[before] | index.empty[before])
-    found = [before[opening]]
-    beside = before[~opening]
-    for level in np.unique(index.level[beside]).tolist():
-        parents = np.flatnonzero((index.level == level - 1) & ~index.closing & ~index.empty)
-        here = beside[index.level[beside] == level]
-        found.append(parents[np.searchsorted(parents, here) - 1])
-    return np.unique(np.concatenate(found))
+    return np.cumsum(steps) > 0

@@ -19,7 +19,8 @@ from impler_pipelines.extraction.paths import (
     starts_with,
 )
 from impler_pipelines.extraction.record_elements import RecordElements
-from impler_pipelines.extraction.survey import Shape, Survey, survey
+from impler_pipelines.extraction.shapes import Shape
+from impler_pipelines.extraction.survey import Survey, survey
 from impler_pipelines.extraction.unusual import Unusual
 from impler_pipelines.extraction.values import ValueReader, Values
 from impler_pipelines.extraction.wanted import Wanted
@@ -82,7 +83,7 @@ class FeedReading:
 
 
 def _read(document: Document, record_path: str | None, on_progress: Progress | None) -> FeedReading:
-    seen = survey(document, _enough, lambda: None)
+    seen = survey(document, _enough)
     detection = detect(seen.root)
     path = _chosen_path(record_path, detection, seen)
     large = seen.bytes_read > _LARGE_BYTES

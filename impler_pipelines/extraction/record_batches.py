@@ -164,7 +164,7 @@ class RecordStream:
 
     def _refuse_renamed_records(self, path: str) -> None:
         """A feed without a record is empty for now, unless other records stand in their place."""
-        seen = survey(self._document, lambda _: None, lambda: None)
+        seen = survey(self._document, lambda _: None)
         around = self._record_path[:-1]
         for shape in seen.root.walk():
             structured = shape.repeats and len(shape.children) > 1

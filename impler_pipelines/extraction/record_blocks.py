@@ -36,13 +36,14 @@ def record_blocks(
     chunks: Iterable[bytes],
     names: NameTable,
     paths: ElementPaths,
-    record: int,
+    record: int | None,
     on_root: Callable[[bytes], None],
     block_bytes: int = BLOCK_BYTES,
 ) -> Iterator[RecordBlock]:
     """The blocks of a well-formed document in UTF-8. Records are the elements of path ``record``.
 
-    ``on_root`` is told the root's start tag before any path is asked for. Raises ``Unusual``.
+    Without one, blocks hold no records, and every leaf is whole. ``on_root`` is told the root's
+    start tag before any path is asked for. Raises ``Unusual``.
     """
     around: list[int] = []
     held: list[bytes] = []
@@ -73,12 +74,16 @@ def _block(
     around: list[int],
     names: NameTable,
     paths: ElementPaths,
-    record: int,
+    record: int | None,
     on_root: Callable[[bytes], None],
 ) -> RecordBlock:
     index = index_tags(text, len(around), names)
     if not around and len(index.begins):
         on_root(text[int(index.begins[0]) : int(index.ends[0]) + 1])
+    if record is None:
+        ending = np.flatnonzero(index.closing | index.empty)
+        index = index.until(int(ending[-1]) + 1 if len(ending) else 0)
+        return RecordBlock(index, paths.of(index, around), ending[:0], ending[:0])
     numbers = paths.of(index, around)
     first_tags = np.flatnonzero(numbers == record)
     if not len(first_tags):

@@ -14,9 +14,13 @@ from impler_pipelines.extraction.columnar_reading import ColumnarReading
 from impler_pipelines.extraction.columns import ColumnReader
 from impler_pipelines.extraction.document import read_document
 from impler_pipelines.extraction.matching import NameMatcher
+from impler_pipelines.extraction.parsing import CheckedChunks
 from impler_pipelines.extraction.paths import split_path
 from impler_pipelines.extraction.reading import _tallied
 from impler_pipelines.extraction.record_batches import RecordStream
+from impler_pipelines.extraction.shape_blocks import ShapeBlocks
+from impler_pipelines.extraction.shapes import Shape
+from impler_pipelines.extraction.survey import _by_bytes, _by_tree
 from impler_pipelines.extraction.unusual import Unusual
 from impler_pipelines.extraction.wanted import wanted_below
 from impler_pipelines.extraction.wanted_paths import WantedPaths
@@ -261,3 +265,41 @@ class TestHeadings:
         _, [whole, *_] = found = headings_by(document, by_bytes=True)
         assert whole == Heading(f"{RECORD} > a", ("xy",), 1, False)
         assert found == headings_by(document, by_bytes=False)
+
+
+def seen(shape: Shape) -> list[tuple[object, ...]]:
+    return [
+        (
+            one.path,
+            one.namespace,
+            one.count,
+            one.most_in_parent,
+            min(one.texts, 1),
+            one.samples,
+            [(a.segment, a.count, a.samples) for a in one.attributes.values()],
+        )
+        for one in shape.walk()
+    ]
+
+
+class TestShapes:
+    @pytest.mark.parametrize("item", [pytest.param(i, id=name) for name, i in ITEMS.items()])
+    def test_both_surveys_see_the_same(self, item: str) -> None:
+        document = read_document(in_list(item, "<item><a>second</a></item>", item), None, Limits())
+        declared_inside = "declaration" in item or "xmlns" in item
+        by_tree = seen(_by_tree(document, lambda _: None).root)
+        by_bytes = seen(_by_bytes(document, lambda _: None).root)
+        assert by_bytes == by_tree or declared_inside
+
+    @settings(max_examples=200)
+    @given(records=RECORDS, block_bytes=st.integers(1, 400))
+    def test_however_it_is_cut(self, records: list[str], block_bytes: int) -> None:
+        document = read_document(in_list(*records), None, Limits())
+        by_tree = {path: rest for path, *rest in seen(_by_tree(document, lambda _: None).root)}
+        shapes = ShapeBlocks(10_000)
+        root = next(iter([*shapes.grown(CheckedChunks(document), block_bytes)][-1:]))
+        by_bytes = {path: rest for path, *rest in seen(root)}
+        assert by_bytes.keys() == by_tree.keys()
+        for path, (_, count, most, *_rest, attributes) in by_bytes.items():
+            assert (count, most) == tuple(by_tree[path][1:3])
+            assert sorted(attributes) == sorted(by_tree[path][-1])
