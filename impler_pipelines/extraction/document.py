@@ -91,9 +91,10 @@ def _spooled(stream: BinaryIO) -> BinaryIO:
 
 @dataclass
 class _Reach:
-    """How far the last reading has come."""
+    """How far the last reading has come; what a whole one that found no fault has recovered."""
 
     bytes: int = 0
+    recovered: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,15 @@ class Document:
             names = ", ".join(f"&{name};" for name, _ in self.html_references[:5])
             named = (f"{total} HTML entities that XML does not know were read as HTML: {names}.",)
         return (*self.decoding.warnings, *self.prolog.warnings, *named)
+
+    @property
+    def recovered(self) -> tuple[str, ...] | None:
+        """What a parser that has read it whole had to recover from; None if none has yet."""
+        return self._reach.recovered
+
+    def well_formed(self, recovered: tuple[str, ...]) -> None:
+        """Note that a parser has read it whole, and what it had to recover from."""
+        self._reach.recovered = recovered
 
     def chunks(self) -> Iterator[bytes]:
         """The document for the parser: UTF-8, without declaration and DOCTYPE."""

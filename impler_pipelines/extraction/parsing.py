@@ -143,10 +143,20 @@ class CheckedChunks(_Reading):
     """The chunks of a document as they are, each after libxml2 has found no fault with it.
 
     Raises like ``ElementStream``; what only the end of the document can show, after the last one.
+    A document that was found well-formed before is not parsed again.
     """
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was recovered while parsing."""
+        return self._document.recovered or super().warnings
+
     def __iter__(self) -> Iterator[bytes]:
+        if self._document.recovered is not None:
+            yield from self._document.chunks()
+            return
         yield from self._fed(etree.XMLParser(target=_Nothing(), **self._options()))
+        self._document.well_formed(self.warnings)
 
 
 class ElementStream(_Reading):
