@@ -1,6 +1,7 @@
-"""``python -m benchmarks [SUITE…]``: a table, and with all suites ``benchmarks/results.json``.
+"""``python -m benchmarks [SUITE…]``: a table, also into ``benchmarks/results.json``.
 
-``--megabytes`` (or BENCH_MEGABYTES) sizes the feed; ``runs`` also takes one of ten times the size.
+``--megabytes`` (or BENCH_MEGABYTES) sizes the feed; ``extraction`` and ``runs`` also take one of
+ten times the size. Only results of the usual size are written; ``extraction`` also into the docs.
 The feeds stay in ``benchmarks/.work``.
 """
 
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.results import Result, print_table, write
+from benchmarks.results import Result, print_table, write, write_table
 
 SUITES = {
     "extraction": ("extraction", "results"),
@@ -25,7 +26,9 @@ SUITES = {
     "latency": ("stack", "latency"),
     "unchanged": ("stack", "unchanged"),
 }
+TABLES = {"extraction"}  # suites whose table stands in the documentation
 RESULTS = Path(__file__).parent / "results.json"
+DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 _DEFAULT_MEGABYTES = 100
 
 
@@ -38,9 +41,12 @@ def main() -> None:
         module, function = SUITES[name]
         progress.print(f"[{time.monotonic() - began:4.0f} s] {name}", highlight=False, markup=False)
         suite = importlib.import_module(f"benchmarks.{module}")
-        found += getattr(suite, function)(given.megabytes, given.runs)
+        results = getattr(suite, function)(given.megabytes, given.runs)
+        if name in TABLES and given.megabytes == _DEFAULT_MEGABYTES:
+            write_table(results, DOCUMENT, name)
+        found += results
     print_table(found)
-    if not given.suites:
+    if given.megabytes == _DEFAULT_MEGABYTES:
         write(found, RESULTS)
         progress.print(f"written: {RESULTS}", highlight=False, soft_wrap=True)
 

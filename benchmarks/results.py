@@ -48,14 +48,30 @@ def print_table(results: Sequence[Result]) -> None:
 
 
 def write(results: Sequence[Result], path: Path) -> None:
-    """The results as a JSON list of objects."""
+    """The results as a JSON list of objects; those of other commands stay as they are."""
     order = ("name", "value", "unit", "reference", "ratio", "command")
     documents = [asdict(result) | {"ratio": result.ratio} for result in results]
     content = [
         {name: _rounded(document[name]) for name in order}  # four digits are more than is known
         for document in documents
     ]
+    commands = {result.command for result in results}
+    before = json.loads(path.read_text()) if path.exists() else []
+    content = [one for one in before if one["command"] not in commands] + content
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_table(results: Sequence[Result], document: Path, name: str) -> None:
+    """The results as a table between the marks ``<!-- name -->`` and ``<!-- /name -->``."""
+    lines = ["| what | value | unit | reference | ratio |", "|---|--:|---|--:|--:|"]
+    for one in results:
+        shown = (_shown(one.value), one.unit, _shown(one.reference), _shown(one.ratio))
+        lines.append(f"| {one.name} | {' | '.join(shown)} |")
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    before, _, rest = document.read_text().partition(begin)
+    after = rest.partition(end)[2]
+    table = "\n".join(lines)
+    document.write_text(f"{before}{begin}\n{table}\n{end}{after}")
 
 
 def _rounded(value: object) -> object:
