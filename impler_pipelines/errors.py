@@ -21,6 +21,7 @@ Every room raises only these; foreign exceptions are translated at the room's ed
     - RunCancelled                the run was cancelled, or its import job paused or deleted
   x TransientError                trying again later may work; ``retry_after`` is in seconds
     - FeedUnavailable             DNS, connection, timeout, 5xx, 429
+      . HostBusy                  another request of ours to its host does not end
     - DestinationUnavailable      the destination can't be reached or is busy
     - StoreUnavailable            the store can't be reached
       . StoreBusy                 it is there, and too busy to answer
@@ -180,6 +181,18 @@ class FeedUnavailable(TransientError):
     ) -> None:
         super().__init__(f"{url} could not be fetched: {reason}", retry_after=retry_after)
         self.url, self.reason, self.status = url, reason, status
+
+
+class HostBusy(FeedUnavailable):
+    """No turn at a host came within the seconds: one request at a time is made there."""
+
+    def __init__(self, host: str, seconds: float) -> None:
+        super().__init__(
+            host,
+            f"another request to it, which had its turn, did not end within {seconds:.0f} s."
+            " One at a time is made to each host: try again in a while",
+        )
+        self.host = host
 
 
 class DestinationUnavailable(TransientError):

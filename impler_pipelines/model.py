@@ -201,6 +201,8 @@ class SourceAuth:
 class FeedState:
     """What the last successful load had read: the validators of RFC 9110 and the body's hash.
 
+    ``fresh_since`` and ``fresh_until`` say how long that is fresh by its publisher's word, None
+    where nothing is said; ``moved_to`` is the URL that permanent redirects led to.
     ``fingerprint`` covers what the rows depend on besides the feed (mapping, filters, record
     path, columns, destinations): validators are only used while it still matches.
     """
@@ -208,6 +210,9 @@ class FeedState:
     etag: str | None = None
     last_modified: str | None = None
     body_hash: str | None = None
+    fresh_since: dt.datetime | None = None
+    fresh_until: dt.datetime | None = None
+    moved_to: str | None = None
     fingerprint: str | None = None
 
 
@@ -300,4 +305,5 @@ class ImportPlan:
     destinations: tuple[SqlDestination, ...]
     feed_state: FeedState
     loaded_rows: bool  # whether the last load had any
+    failing: bool  # whether the last run failed
     fingerprint: str

@@ -69,6 +69,7 @@ class Settings(BaseSettings):
     max_redirects: int = Field(default=10, ge=0)
     max_entity_expansion_bytes: int = Field(default=10 * 1024**2, gt=0)
     max_depth: int = Field(default=256, gt=0)
+    user_agent: str = ""
     preview_rows: int = Field(default=5, ge=0)
     legacy_get: bool = True
     artifacts_url: str = ""
@@ -95,6 +96,13 @@ class Settings(BaseSettings):
         relative = _RELATIVE_FILE.fullmatch(value)
         if relative:  # processes that share it don't share a working directory
             return f"{relative['scheme']}:///{Path(relative['path']).absolute()}"
+        return value
+
+    @field_validator("user_agent")
+    @classmethod
+    def _user_agent_is_a_header(cls, value: str) -> str:
+        if not re.fullmatch(r"[!-~]([ -~]{0,254}[!-~])?|", value):
+            raise ValueError("a User-Agent: up to 256 characters of ASCII, who asks and a contact")
         return value
 
     @field_validator("dagster_url")

@@ -10,7 +10,7 @@ import re
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated, BinaryIO
@@ -26,9 +26,11 @@ from impler_pipelines.orchestration.limits import feed_limits, fetch_policy
 from impler_pipelines.settings import Settings
 from impler_pipelines.sources import fetch, public_url
 from impler_pipelines.sources.discovery import find_announced_feeds
+from impler_pipelines.store.host_turns import HostTurns
 
 _AT_A_TIME = 16
 _RETRY_AFTER_SECONDS = 10
+_LONGEST_WAIT_SECONDS = 30.0  # for a turn at a host: a person is waiting
 _HEAD_BYTES = 2 * 1024**2  # a page announces its feeds in its head
 _WEB_PAGE = re.compile(rb"<!doctype\s+html\b|<html[\s>]", re.IGNORECASE)
 
@@ -39,6 +41,7 @@ class FeedReader:
     def __init__(self, settings: Settings) -> None:
         self._policy = fetch_policy(settings)
         self._limits = feed_limits(settings)
+        self._turns = HostTurns(settings.store_url)
         self._free = threading.BoundedSemaphore(_AT_A_TIME)
 
     def read(
@@ -52,13 +55,14 @@ class FeedReader:
         """Fetch ``url`` and say what it holds; its ``records`` can't be read afterwards.
 
         ``or_detect`` detects the record path where the feed has no record at ``record_path``.
+        The host has its turn first (``HostBusy``: another request takes longer than one waits).
         Raises what ``fetch`` and ``read_feed`` raise, ``RequestInvalid`` (field ``recordPath``) for
         a path that the feed lacks, ``WebPageGiven`` for the address of a web page, and HTTP 503
         while too many feeds are being read.
         """
         # A file without a name: nothing is left of it, however this process ends.
         with self._turn(), tempfile.TemporaryFile() as file:
-            fetched = fetch(url, file, policy=self._policy, auth=auth)
+            fetched = fetch(url, file, policy=self._policy, auth=auth, turn=self._at_host)
             try:
                 return self._read(file, fetched.content_type, record_path, or_detect)
             except FeedUnreadable as error:
@@ -100,6 +104,9 @@ class FeedReader:
         if detected is not None and (or_detect or detected.record_path == reading.record_path):
             return detected
         raise RequestInvalid.of("recordPath", f"the feed has no record at {reading.record_path!r}")
+
+    def _at_host(self, host: str, seconds: float) -> AbstractContextManager[None]:
+        return self._turns.turn(host, min(seconds, _LONGEST_WAIT_SECONDS))
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -31,9 +31,11 @@ from impler_pipelines.errors import (
     TransientError,
 )
 from impler_pipelines.model import FeedState, ImportPlan, Run, Trigger
-from impler_pipelines.orchestration.failures import told, waits_too_long, without_cause
+from impler_pipelines.orchestration.failures import asked_pause, told, waits_too_long, without_cause
 from impler_pipelines.orchestration.names import (
+    FETCHING_HOST_TAG,
     RUN_ID_TAG,
+    fetched_by,
     import_job_id_of_job,
     run_tags,
 )
@@ -109,6 +111,10 @@ class Attempt:
             return FeedState()
         return known
 
+    def say(self, words: str) -> None:
+        """Write a line into the Dagster run's log."""
+        self._context.log.info(words)
+
     @property
     def dagster_run_id(self) -> str:
         """The Dagster run that this attempt is."""
@@ -125,6 +131,13 @@ class Attempt:
         """Record what an op has found out in the Run's row."""
         with self.runtime.transaction() as connection:
             runs.note_progress(connection, self.run_id, values, dagster_run_id=self.dagster_run_id)
+
+    def leave_host(self) -> None:
+        """Let the queue start another run on the same host: this one asks it for nothing more."""
+        if FETCHING_HOST_TAG in self._context.run.tags:
+            self._context.instance.add_run_tags(
+                self.dagster_run_id, fetched_by(self.dagster_run_id)
+            )
 
     def end_unchanged(self, feed_state: FeedState) -> None:
         """End the Run as UNCHANGED and drop its artifacts."""
@@ -210,7 +223,7 @@ class Attempt:
         """The server asked for a longer pause than a run may wait: the next run comes after it."""
         if not waits_too_long(error):
             return
-        until = utc_now() + timedelta(seconds=error.retry_after or 0)
+        until = utc_now() + timedelta(seconds=asked_pause(error))
         with self.runtime.transaction() as connection:
             import_jobs.postpone(connection, self.import_job_id, until=until)
 

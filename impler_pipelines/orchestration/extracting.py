@@ -17,7 +17,7 @@ from impler_pipelines.orchestration.tabular import batch_writer
 
 @dataclass(frozen=True)
 class Extracted:
-    """How many records were found, and what had to be recovered from on the way."""
+    """How many records were found, and what is to be warned of, the fetch included."""
 
     records: int
     warnings: tuple[str, ...]
@@ -47,7 +47,7 @@ def extract_to_artifact(
     gone = set(stream.missing_paths) if stream.records else set()
     _refuse_if_required(plan, gone)
     missing = tuple(f"No record has a value at {path}." for path in sorted(gone))
-    return Extracted(stream.records, tuple(stream.warnings) + missing)
+    return Extracted(stream.records, (*feed.warnings, *stream.warnings, *missing))
 
 
 def _refuse_if_required(plan: ImportPlan, gone: set[str]) -> None:

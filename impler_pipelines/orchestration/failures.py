@@ -12,11 +12,17 @@ from impler_pipelines.model import ImportPlan
 from impler_pipelines.sources.urls import public_url
 
 LONGEST_WAIT_SECONDS = 60.0  # a longer Retry-After ends the run and moves nextRun instead
+LONGEST_PAUSE_SECONDS = 7 * 24 * 3600.0  # a wrong Retry-After must not stop an import for ever
 
 
 def waits_too_long(error: TransientError) -> bool:
     """Whether the other side asks for a longer pause than a run may wait."""
     return (error.retry_after or 0) > LONGEST_WAIT_SECONDS
+
+
+def asked_pause(error: TransientError) -> float:
+    """The seconds for which the other side is left alone: as it asks, up to a week."""
+    return min(error.retry_after or 0, LONGEST_PAUSE_SECONDS)
 
 
 def told(error: PipelineError, *, plan: ImportPlan | None, tries: int, now: dt.datetime) -> str:
@@ -27,7 +33,7 @@ def told(error: PipelineError, *, plan: ImportPlan | None, tries: int, now: dt.d
     if not isinstance(error, TransientError):
         return f"{words}."
     if waits_too_long(error):
-        until = now + dt.timedelta(seconds=error.retry_after or 0)
+        until = now + dt.timedelta(seconds=asked_pause(error))
         pause = f"It asks to be left alone until {until:%Y-%m-%d %H:%M} UTC"
         return f"{words}. {pause}: no run is due before that."
     return f"{words}. Tried {tries} times; the next run tries again."

@@ -10,6 +10,7 @@ from dagster import DagsterInstance, ExecuteInProcessResult
 from impler_pipelines.errors import PipelineError, StateConflict
 from impler_pipelines.model import ImportJobStatus, Run
 from impler_pipelines.orchestration.jobs import build_job
+from impler_pipelines.orchestration.names import fetching_host
 from impler_pipelines.orchestration.runtime import Runtime
 from impler_pipelines.settings import Settings
 from impler_pipelines.store import runs
@@ -34,6 +35,7 @@ def run_in_foreground(
         result = build_job(runtime, import_job_id).execute_in_process(
             instance=instance,
             raise_on_error=False,
+            tags=fetching_host(job.url),
             # The caller reports progress; Dagster's own log keeps the rest.
             run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
         )

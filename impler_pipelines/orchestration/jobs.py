@@ -10,7 +10,7 @@ from impler_pipelines.orchestration.descriptions import (
     job_description,
     job_metadata,
 )
-from impler_pipelines.orchestration.names import job_name
+from impler_pipelines.orchestration.names import fetching_host, job_name
 from impler_pipelines.orchestration.ops import (
     extract_records,
     fetch_feed,
@@ -39,7 +39,8 @@ def build_job(
         name=job_name(import_job_id),
         description=job_description(definition) if definition else None,
         metadata=job_metadata(definition) if definition else None,
-        tags=definition_tags(import_job_id, definition),
+        tags=definition_tags(import_job_id, definition)
+        | (fetching_host(definition.url) if definition else {}),
         executor_def=in_process_executor,
         hooks={record_failure},
         resource_defs={

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
 def fetch_policy(settings: Settings) -> FetchPolicy:
     """How much, how long and from where a feed may be fetched."""
-    from impler_pipelines.sources import FetchPolicy
+    from impler_pipelines.sources import USER_AGENT, FetchPolicy
 
     return FetchPolicy(
         allow_private_addresses=settings.allow_private_addresses,
         max_bytes=settings.max_feed_bytes,
         timeout_seconds=settings.fetch_timeout_seconds,
         max_redirects=settings.max_redirects,
+        user_agent=settings.user_agent or USER_AGENT,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
@@ -15,7 +16,6 @@ from impler_pipelines.destinations.description import (
 from impler_pipelines.destinations.sql import LoadIdentity, load_rows
 from impler_pipelines.errors import PipelineError
 from impler_pipelines.model import (
-    FeedState,
     ImportPlan,
     LoadCounts,
     LoadMode,
@@ -135,7 +135,6 @@ def _record(
     mapped: MappedRows,
     counts: dict[str, LoadCounts],
 ) -> None:
-    feed = mapped.feed
     runs.replace_rejects(connection, run.id, read_rejects(runtime.artifacts, mapped.rejects_path))
     runs.record_load(
         connection,
@@ -147,10 +146,8 @@ def _record(
             "valid": mapped.valid,
             "invalid": mapped.invalid,
         },
-        feed_state=FeedState(
-            etag=feed.etag,
-            last_modified=feed.last_modified,
-            body_hash=feed.body_hash,
+        feed_state=replace(
+            mapped.feed.read,
             # Edited while the run was under way: these rows are the former mapping's.
             fingerprint=plan.fingerprint if plan.fingerprint == mapped.fingerprint else None,
         ),

@@ -15,6 +15,8 @@ IMPORT_JOB_TAG = "impler/import_job_id"
 EXTERNAL_USER_TAG = "impler/external_user_id"
 TEMPLATE_TAG = "impler/template_id"
 FEED_HOST_TAG = "impler/feed_host"
+# Of a Dagster run that has not fetched yet: dagster.yaml lets one for each host be under way.
+FETCHING_HOST_TAG = "impler/fetching_host"
 REQUEST_ID_TAG = "impler/request_id"
 TRIGGER_TAG = "impler/trigger"
 
@@ -44,6 +46,23 @@ def import_job_id_of_schedule(name: str) -> str | None:
     return match[1] if match else None
 
 
+def fetching_host(url: str) -> dict[str, str]:
+    """The tag of a Dagster run that is to fetch from ``url``: in the queue it waits for the host.
+
+    It is on the job, for runs that are started in Dagster, and set anew at launch.
+    """
+    return {FETCHING_HOST_TAG: _host(url).rstrip(".")}
+
+
+def fetched_by(dagster_run_id: str) -> dict[str, str]:
+    """The same tag when the feed is there: of a value that no run waits for.
+
+    Tags can't be removed. Executed again from a later op, the run takes this one along and is not
+    in the way of those that fetch.
+    """
+    return {FETCHING_HOST_TAG: f"fetched by {dagster_run_id}"}
+
+
 def run_tags(
     *,
     run_id: str,
@@ -64,6 +83,10 @@ def run_tags(
         IMPORT_JOB_TAG: import_job_id,
         EXTERNAL_USER_TAG: external_user_id,
         TEMPLATE_TAG: template_id,
-        FEED_HOST_TAG: urlsplit(url).hostname or "",
+        FEED_HOST_TAG: _host(url),
         TRIGGER_TAG: str(trigger),  # a plain one: Dagster stores no enums
     }
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""

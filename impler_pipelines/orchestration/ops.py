@@ -6,6 +6,7 @@ Annotations are not postponed here, since Dagster reads them when an op is defin
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dagster import (
     AssetMaterialization,
@@ -17,16 +18,15 @@ from dagster import (
     op,
 )
 
-from impler_pipelines.model import FeedState
 from impler_pipelines.orchestration import reporting
 from impler_pipelines.orchestration.attempts import Attempt
-from impler_pipelines.orchestration.limits import fetch_policy
 from impler_pipelines.orchestration.references import (
     ExtractedRecords,
     FetchedFeed,
     MappedRows,
     reference_directory,
 )
+from impler_pipelines.orchestration.runtime import utc_now
 
 _RESOURCES = {"runtime"}
 
@@ -42,40 +42,37 @@ def fetch_feed(context: OpExecutionContext) -> Iterator[Output[FetchedFeed | Non
     """Download the feed, if it has changed since the last load.
 
     The server is asked for what is newer only. A feed that has not changed (304, or the same
-    bytes) ends the run here as a success: the later ops are skipped. What may pass by itself
+    bytes) ends the run here as a success: the later ops are skipped. A scheduled run does not even
+    ask while the server has said that its last answer stays fresh. What may pass by itself
     (no connection, 5xx, 429) is tried again up to three times, with growing waits.
     """
-    from impler_pipelines.sources import fetch
+    from impler_pipelines.orchestration.fetching import (
+        fetch_to_artifact,
+        fetch_warnings,
+        reason_not_to_ask,
+    )
 
     with Attempt(context) as attempt:
         plan = attempt.begin()
         known = attempt.known_feed(plan)
+        if reason := reason_not_to_ask(attempt, plan, known, now=utc_now()):
+            context.log.info(reason)
+            attempt.note(warnings=[reason])
+            attempt.end_unchanged(known)
+            yield Output(None, "unchanged", metadata=reporting.not_fetched(plan, reason))
+            return
         path = attempt.path("feed")
-        with attempt.runtime.artifacts.open(path, "wb") as into:
-            result = fetch(
-                plan.url,
-                into,
-                policy=fetch_policy(attempt.runtime.settings),
-                auth=plan.auth,
-                state=known,
-                on_progress=lambda done: attempt.runtime.report("fetch_feed", done, "bytes"),
-            )
-        attempt.note(http_status=result.status, bytes=result.bytes)
+        result = fetch_to_artifact(attempt, plan, known, path)
+        warnings = fetch_warnings(result)
+        attempt.note(http_status=result.status, bytes=result.bytes, warnings=list(warnings))
+        read = result.read(replace(known, fingerprint=plan.fingerprint))
         if result.unchanged:
-            attempt.end_unchanged(
-                FeedState(
-                    etag=result.etag or known.etag,
-                    last_modified=result.last_modified or known.last_modified,
-                    body_hash=known.body_hash,
-                    fingerprint=plan.fingerprint,
-                )
-            )
+            attempt.end_unchanged(read)
             context.log.info(f"Unchanged since the last load (HTTP {result.status}).")
             yield Output(None, "unchanged", metadata=reporting.unchanged(result))
             return
-        feed = FetchedFeed(
-            path, result.content_type, result.etag, result.last_modified, result.body_hash
-        )
+        attempt.leave_host()
+        feed = FetchedFeed(path, result.content_type, read, warnings)
         yield Output(feed, "feed", metadata=reporting.fetched(result))
 
 

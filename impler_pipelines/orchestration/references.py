@@ -11,17 +11,22 @@ import json
 from typing import Any
 
 from dagster import InitResourceContext, InputContext, IOManager, OutputContext, io_manager
+from pydantic import TypeAdapter
+
+from impler_pipelines.model import FeedState
 
 
 @dataclasses.dataclass(frozen=True)
 class FetchedFeed:
-    """The feed as it was fetched: ``path`` of its bytes and what the server said of them."""
+    """The feed as it was fetched: ``path`` of its bytes, and ``read``, what is to be known of them.
+
+    ``warnings`` are those of the fetch.
+    """
 
     path: str
     content_type: str | None
-    etag: str | None
-    last_modified: str | None
-    body_hash: str | None
+    read: FeedState
+    warnings: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +61,8 @@ class ReferenceIOManager(IOManager):
 
     def handle_output(self, context: OutputContext, obj: Any) -> None:
         """Keep the reference that an op has returned."""
-        content = {"kind": type(obj).__name__, "value": dataclasses.asdict(obj)}
+        value = TypeAdapter(type(obj)).dump_python(obj, mode="json")
+        content = {"kind": type(obj).__name__, "value": value}
         with context.resources.runtime.artifacts.open(_path(context), "wb") as file:
             file.write(json.dumps(content).encode())
 
@@ -64,13 +70,8 @@ class ReferenceIOManager(IOManager):
         """Read the reference that the op before has kept."""
         with context.resources.runtime.artifacts.open(_path(context.upstream_output), "rb") as file:
             content = json.loads(file.read())
-        return _revived(_KINDS[content["kind"]], content["value"])
-
-
-def _revived(kind: Any, value: dict[str, Any]) -> Any:
-    if "feed" in value:
-        value = {**value, "feed": FetchedFeed(**value["feed"])}
-    return kind(**value)
+        kind: type[Any] = _KINDS[content["kind"]]
+        return TypeAdapter(kind).validate_python(content["value"])
 
 
 def reference_directory(dagster_run_id: str) -> str:

@@ -24,6 +24,7 @@ from dagster import (
 from impler_pipelines.errors import PipelineError, TerminalError, TransientError
 from impler_pipelines.orchestration.assets import asset_key
 from impler_pipelines.orchestration.markdown import escaped, table
+from impler_pipelines.sources.urls import public_url
 
 if TYPE_CHECKING:
     from impler_pipelines.destinations.description import TableDescription
@@ -37,6 +38,7 @@ Metadata = dict[str, Any]
 _MOST_REASONS = 50
 _MOST_CAUSES = 10
 _NOT_MODIFIED = 304
+_WORTH_TELLING_SECONDS = 0.1
 _MEGABYTE = 1_000_000
 _NOT_AGAIN = (
     "The next scheduled run. This run is not tried again: it would end the same until someone"
@@ -56,9 +58,9 @@ class Stopwatch:
         return time.monotonic() - self._started
 
 
-def link(public_url: str) -> MetadataValue:
+def link(shown: str) -> MetadataValue:
     """A URL that is fit to show already, as a link: without the mark of a query it had."""
-    return MetadataValue.url(public_url.removesuffix("?…"))
+    return MetadataValue.url(shown.removesuffix("?…"))
 
 
 def fetched(result: FetchResult) -> Metadata:
@@ -71,6 +73,12 @@ def fetched(result: FetchResult) -> Metadata:
         **_per_second("MB per second", result.bytes / _MEGABYTE, result.seconds),
         "content type": result.content_type or "not given",
     }
+    if result.waited >= _WORTH_TELLING_SECONDS:
+        metadata["waited for another request to its host, seconds"] = _seconds(result.waited)
+    if result.moved_to:
+        metadata["moved for good to"] = link(public_url(result.moved_to))
+    if result.freshness:
+        metadata["fresh until"] = MetadataValue.timestamp(result.freshness.until)
     if result.last_modified:
         metadata["last modified"] = result.last_modified
     return metadata
@@ -88,6 +96,11 @@ def unchanged(result: FetchResult) -> Metadata:
     )
     why = f"{how}: nothing to extract, map or load, so the other ops are skipped."
     return {"result": "unchanged", "why": why, **fetched(result)}
+
+
+def not_fetched(plan: ImportPlan, reason: str) -> Metadata:
+    """Of a run that did not ask the server, and why."""
+    return {"result": "unchanged", "why": reason, "source": link(public_url(plan.url))}
 
 
 def extracted(plan: ImportPlan, found: Extracted, run: Run | None, *, seconds: float) -> Metadata:

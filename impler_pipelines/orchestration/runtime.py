@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from impler_pipelines.orchestration.artifacts import Artifacts
     from impler_pipelines.orchestration.dagster_gateway import DagsterGateway
+    from impler_pipelines.store.host_turns import HostTurns
     from impler_pipelines.store.secrets import SecretBox
 
 RETRY_WAITS_SECONDS = (2.0, 8.0, 32.0)  # before the second, third and fourth try of an op
@@ -43,6 +44,13 @@ class Runtime:
         from impler_pipelines.store.engine import open_store
 
         return open_store(self.settings.store_url)
+
+    @cached_property
+    def host_turns(self) -> HostTurns:
+        """The installation's turns at hosts."""
+        from impler_pipelines.store.host_turns import HostTurns
+
+        return HostTurns(self.settings.store_url)
 
     @cached_property
     def secrets(self) -> SecretBox:

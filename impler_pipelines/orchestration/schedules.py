@@ -11,7 +11,12 @@ from dagster import (
 )
 
 from impler_pipelines.orchestration.descriptions import definition_tags, schedule_description
-from impler_pipelines.orchestration.names import job_name, run_tags, schedule_name
+from impler_pipelines.orchestration.names import (
+    fetching_host,
+    job_name,
+    run_tags,
+    schedule_name,
+)
 from impler_pipelines.orchestration.runtime import Runtime, utc_now
 from impler_pipelines.scheduling import TickPlan, ticks
 from impler_pipelines.store.due import claim_due_run
@@ -67,5 +72,6 @@ def claim(
             template_id=claimed.job.template_id,
             url=claimed.job.url,
             trigger=claimed.run.trigger,
-        ),
+        )
+        | fetching_host(claimed.job.url),
     )

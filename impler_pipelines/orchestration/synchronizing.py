@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from impler_pipelines.errors import DagsterRefused
 from impler_pipelines.orchestration.dagster_gateway import DagsterRun
 from impler_pipelines.orchestration.names import (
+    fetching_host,
     import_job_id_of_job,
     import_job_id_of_schedule,
     job_name,
@@ -166,7 +167,7 @@ class Synchronizer:
                 url=launch.url,
                 trigger=launch.trigger,
                 request_id=launch.request_id,
-            )
+            ) | fetching_host(launch.url)
             again = former[0] if former else None
             dagster_run_id = gateway.launch_run(job_name(launch.job_id), tags, again=again)
             self.done.append(f"Launched run {launch.run_id} of {launch.job_id}")

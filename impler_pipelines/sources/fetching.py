@@ -2,6 +2,8 @@
 
 * Redirects are followed by hand: each target is checked like the first URL, and configured auth
   is dropped for good as soon as one leaves the origin (scheme, host, port).
+* Where permanent redirects led last time is where it goes first. Auth that belongs to another
+  origin stays at home then; what the new address refuses is asked for at the old one.
 * ``304 Not Modified``, and a body whose hash is the one last loaded, are ``unchanged``.
 * A body must arrive whole: fewer bytes than Content-Length, or a broken chunk, is a failure.
 * 408, 425, 429 and 5xx may pass (``FeedUnavailable``); other answers are final (``FeedRefused``).
@@ -13,7 +15,7 @@ import datetime as dt
 import hashlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 from urllib.parse import urljoin
 
@@ -21,14 +23,23 @@ import requests
 from requests.utils import requote_uri
 
 from impler_pipelines import __version__
-from impler_pipelines.errors import FeedRefused, FeedUnavailable, LimitExceeded
+from impler_pipelines.errors import FeedRefused, FeedUnavailable, LimitExceeded, UrlRefused
 from impler_pipelines.model import FeedState, SourceAuth
 from impler_pipelines.sources.answers import advice
 from impler_pipelines.sources.deadline import Deadline
 from impler_pipelines.sources.dialling import CONNECT_SECONDS, open_session
+from impler_pipelines.sources.freshness import (
+    Freshness,
+    freshness,
+    may_be_remembered,
+    shortest,
+)
+from impler_pipelines.sources.results import NOT_MODIFIED, FetchResult
 from impler_pipelines.sources.retry_after import parse_retry_after
 from impler_pipelines.sources.translation import translated
+from impler_pipelines.sources.turns import Turn, Turns, no_turns
 from impler_pipelines.sources.urls import check_auth, check_url, origin, public_url, split_userinfo
+from impler_pipelines.sources.validators import etag_of, last_modified_of
 
 USER_AGENT = f"impler-pipelines/{__version__}"
 ACCEPT = (
@@ -56,26 +67,6 @@ class FetchPolicy:
     user_agent: str = USER_AGENT
 
 
-@dataclass(frozen=True)
-class FetchResult:
-    """What came back. ``url`` is the final one, fit to show; ``bytes`` and ``body_hash`` (SHA-256,
-    hex) are of the body after Content-Encoding, 0 and None for ``304 Not Modified``.
-
-    ``moved_to`` is the full URL that permanent redirects lead to, if there were any.
-    """
-
-    status: int
-    unchanged: bool
-    url: str
-    content_type: str | None
-    etag: str | None
-    last_modified: str | None
-    body_hash: str | None
-    bytes: int
-    seconds: float
-    moved_to: str | None = None
-
-
 def fetch(
     url: str,
     into: BinaryIO,
@@ -83,23 +74,42 @@ def fetch(
     policy: FetchPolicy,
     auth: SourceAuth | None = None,
     state: FeedState | None = None,
+    turn: Turn = no_turns,
     on_progress: Progress | None = None,
 ) -> FetchResult:
     """GET ``url`` and write its body into ``into``, with ``state`` conditionally.
 
-    ``auth`` goes before userinfo in the URL. ``on_progress`` is told the bytes written so far.
-    After an error ``into`` holds a part of the body or none of it.
+    ``auth`` goes before userinfo in the URL. ``turn`` is had at each host for as long as it is
+    talked to; waiting for the first does not count for the timeout, and may take as long.
+    ``on_progress`` is told the bytes written so far. After an error ``into`` holds a part of the
+    body or none of it.
 
     Raises ``UrlRefused`` and ``AddressRefused``, ``RequestInvalid`` for an impossible auth header,
-    ``FeedRefused``, ``FeedUnavailable`` (with ``retry_after``) and ``LimitExceeded``.
+    ``FeedRefused``, ``FeedUnavailable`` (with ``retry_after``), ``LimitExceeded``, and what
+    ``turn`` raises.
     """
     check_url(url)
     bare, own_auth = split_userinfo(url)
     auth = auth or own_auth
     if auth is not None:
         check_auth(auth)
-    with Deadline(policy.timeout_seconds) as deadline:
-        return _Fetch(bare, policy, auth, state or FeedState(), deadline).run(into, on_progress)
+    state = state or FeedState()
+    first = state.moved_to or bare
+    with Turns(turn) as turns:
+        turns.go_to(first, seconds=policy.timeout_seconds)
+        with Deadline(policy.timeout_seconds) as deadline:
+            if first != bare:
+                kept = auth if origin(first) == origin(bare) else None
+                moved = _Fetch(first, policy, kept, state, deadline, turns)
+                try:
+                    return moved.run(into, on_progress)
+                except (FeedRefused, FeedUnavailable, UrlRefused) as error:
+                    if moved.answered and isinstance(error, FeedUnavailable):
+                        raise  # it is there, and may answer next time
+                deadline.release()
+                # The validators are the new address's own (RFC 9110, 8.8.3).
+                state = replace(state, etag=None, last_modified=None, moved_to=None)
+            return _Fetch(bare, policy, auth, state, deadline, turns).run(into, on_progress)
 
 
 class _Fetch:
@@ -112,14 +122,21 @@ class _Fetch:
         auth: SourceAuth | None,
         state: FeedState,
         deadline: Deadline,
+        turns: Turns,
     ) -> None:
         self._url = url
         self._policy = policy
         self._auth = auth
         self._state = state
         self._deadline = deadline
+        self._turns = turns
+        self._waited = turns.waited
         self._started = time.monotonic()
-        self._moved_to: str | None = None
+        self._asked_at = dt.datetime.now(dt.UTC)
+        self._moved_to = state.moved_to
+        self._on_the_way: list[Freshness | None] = []
+        self._fresh: Freshness | None = None
+        self.answered = False
 
     def run(self, into: BinaryIO, on_progress: Progress | None) -> FetchResult:
         session = open_session(
@@ -142,14 +159,18 @@ class _Fetch:
         for _ in range(self._policy.max_redirects + 1):
             response = self._get(session)
             self._deadline.check()
+            self.answered = True
             if response.status_code not in _REDIRECTS:
                 return response
             response.close()
             self._deadline.release()
-            permanent = permanent and response.status_code in _PERMANENT
+            left = self._url
             self._follow(response.headers.get("Location"), response.status_code)
+            permanent = permanent and _is_to_be_remembered(response, left, self._url)
             if permanent:
                 self._moved_to = self._url
+            else:
+                self._on_the_way.append(self._freshness(response))
             if self._url in seen:
                 raise FeedRefused(self._shown(), "it redirects in a circle")
             seen.add(self._url)
@@ -157,6 +178,8 @@ class _Fetch:
         raise FeedRefused(self._shown(), f"there are more redirects than {limit}")
 
     def _get(self, session: requests.Session) -> requests.Response:
+        self._turns.go_to(self._url, seconds=self._deadline.remaining)
+        self._asked_at = dt.datetime.now(dt.UTC)
         left = max(0.001, self._deadline.remaining)
         return session.get(
             self._url,
@@ -195,7 +218,8 @@ class _Fetch:
         self, response: requests.Response, into: BinaryIO, on_progress: Progress | None
     ) -> FetchResult:
         status = response.status_code
-        if status == 304 and (self._state.etag or self._state.last_modified):
+        self._fresh = self._freshness(response)  # before the body, which takes its time
+        if status == NOT_MODIFIED and (self._state.etag or self._state.last_modified):
             return self._answer(response, unchanged=True, body_hash=None, size=0)
         self._refuse_failures(response)
         digest, size = hashlib.sha256(), 0
@@ -263,15 +287,31 @@ class _Fetch:
         self, response: requests.Response, *, unchanged: bool, body_hash: str | None, size: int
     ) -> FetchResult:
         headers = response.headers
+        waited = self._turns.waited
         return FetchResult(
             status=response.status_code,
             unchanged=unchanged,
             url=self._shown(),
             content_type=headers.get("Content-Type"),
-            etag=headers.get("ETag"),
-            last_modified=headers.get("Last-Modified"),
+            etag=etag_of(headers),
+            last_modified=last_modified_of(headers),
             body_hash=body_hash,
             bytes=size,
-            seconds=time.monotonic() - self._started,
+            seconds=time.monotonic() - self._started - (waited - self._waited),
             moved_to=self._moved_to,
+            freshness=shortest([*self._on_the_way, self._fresh]),
+            waited=waited,
         )
+
+    def _freshness(self, response: requests.Response) -> Freshness | None:
+        now = dt.datetime.now(dt.UTC)
+        return freshness(response.headers, asked_at=self._asked_at, answered_at=now)
+
+
+def _is_to_be_remembered(response: requests.Response, left: str, target: str) -> bool:
+    """A move for good (RFC 9110, 15.4), unless it takes the encryption away."""
+    return (
+        response.status_code in _PERMANENT
+        and may_be_remembered(response.headers)
+        and not (left.startswith("https:") and target.startswith("http:"))
+    )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from email.utils import parsedate_to_datetime
+
+from impler_pipelines.sources.http_dates import parse_http_date
 
 
 def parse_retry_after(value: str | None, now: dt.datetime) -> float | None:
@@ -13,10 +14,5 @@ def parse_retry_after(value: str | None, now: dt.datetime) -> float | None:
     text = value.strip()
     if text.isascii() and text.isdigit() and len(text) <= 10:
         return float(text)
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=dt.UTC)
-    return max(0.0, (moment - now).total_seconds())
+    moment = parse_http_date(text)
+    return None if moment is None else max(0.0, (moment - now).total_seconds())

@@ -47,10 +47,16 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     Events that are noted in it are spoken once it is committed. Raises ``StoreUnavailable`` when
     the database can't be reached, goes away or is too busy.
     """
+    with store_errors(), logs.after_commit(), engine.begin() as connection:
+        _outage.over()
+        yield connection
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Raise the driver's errors from inside as the store's own."""
     try:
-        with logs.after_commit(), engine.begin() as connection:
-            _outage.over()
-            yield connection
+        yield
     except PoolTimeout as error:
         raise StoreBusy("All connections to the store's database are in use.") from error
     except (OperationalError, InterfaceError) as error:

@@ -49,6 +49,7 @@ def load_plan(
         destinations=destinations,
         feed_state=FEED_STATE.validate_python(row.feed_state),
         loaded_rows=bool(row.valid_records),
+        failing=row.consecutive_failures > 0,
         fingerprint=_fingerprint(
             row.url,
             # As it is sealed, which is no secret: another login may be shown other records.

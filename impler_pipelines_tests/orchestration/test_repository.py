@@ -20,6 +20,7 @@ from impler_pipelines.orchestration.assets import declared_tables
 from impler_pipelines.orchestration.descriptions import job_description
 from impler_pipelines.orchestration.names import (
     EXTERNAL_USER_TAG,
+    FETCHING_HOST_TAG,
     IMPORT_JOB_TAG,
     RUN_ID_TAG,
     TEMPLATE_TAG,
@@ -191,6 +192,7 @@ class TestDescriptions:
             IMPORT_JOB_TAG: job.id,
             EXTERNAL_USER_TAG: "ann",
             TEMPLATE_TAG: world.template_id,
+            FETCHING_HOST_TAG: "feeds.example",
         }
 
     def test_a_schedule_says_it_in_plain_text_and_has_the_jobs_tags(self, world: World) -> None:

@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
+from sqlalchemy import Connection
 from starlette.responses import StreamingResponse
 
 from impler_pipelines.control_api.pagination import (
@@ -25,8 +26,10 @@ from impler_pipelines.control_api.routes.parameters import FoundImportJob, RunId
 from impler_pipelines.control_api.schemas.problems import paged, problems
 from impler_pipelines.control_api.schemas.runs import RejectRead, RunRead
 from impler_pipelines.control_api.store_access import Store, StoreAccess
-from impler_pipelines.model import Reject, Run
+from impler_pipelines.model import ImportJob, Reject, Run, RunStatus
+from impler_pipelines.sources.turns import host_of
 from impler_pipelines.store import runs
+from impler_pipelines.store.host_turns import is_busy
 
 router = APIRouter(prefix="/v1/import-jobs/{jobId:segment}/runs", tags=["Runs"])
 
@@ -56,7 +59,7 @@ def run_import_job(job: FoundImportJob, store: Store) -> RunRead:
     """Run now. A run that is queued already is the answer; one that is running is waited for."""
     with store.transaction() as connection:
         run = runs.run_now(connection, job.id, now=dt.datetime.now(dt.UTC))
-    return RunRead.model_validate(run)
+        return _views(connection, job, [run])[0]
 
 
 @router.get("", responses=paged(404))
@@ -71,14 +74,28 @@ def list_runs(
     before = decode_moment(cursor)
     with store.transaction() as connection:
         found = runs.list_runs(connection, job_id=job.id, limit=limit + 1, before=before)
-    shown = page(response, found, limit, lambda run: encode_moment(run.created_at, run.id))
-    return [RunRead.model_validate(run) for run in shown]
+        shown = page(response, found, limit, lambda run: encode_moment(run.created_at, run.id))
+        return _views(connection, job, shown)
 
 
 @router.get("/{runId:segment}", responses=problems(404))
-def get_run(run: FoundRun) -> RunRead:
+def get_run(job: FoundImportJob, run: FoundRun, store: Store) -> RunRead:
     """One run."""
-    return RunRead.model_validate(run)
+    with store.transaction() as connection:
+        return _views(connection, job, [run])[0]
+
+
+def _views(connection: Connection, job: ImportJob, found: Sequence[Run]) -> list[RunRead]:
+    """The runs, those that are queued with the host they wait for, if it is being asked now."""
+    host = host_of(job.url)
+    queued = any(run.status is RunStatus.QUEUED for run in found)
+    waits_for = host if queued and is_busy(connection, host) else None
+    return [
+        RunRead.model_validate(run).model_copy(
+            update={"waits_for": waits_for if run.status is RunStatus.QUEUED else None}
+        )
+        for run in found
+    ]
 
 
 @router.get(

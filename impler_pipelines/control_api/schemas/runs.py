@@ -32,6 +32,9 @@ class RunRead(Read):
     deleted: int | None
     warnings: list[str]
     error: str | None
+    waits_for: str | None = Field(
+        default=None, description="The host that a queued run waits for, while it is being asked."
+    )
 
 
 class CellErrorRead(Read):
