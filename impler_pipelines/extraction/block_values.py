@@ -56,17 +56,14 @@ class BlockValues:
         self._index = index
         self._at = index.bytes
 
-    def texts(self, elements: Positions, *, record: bool = False) -> Texts:
-        """The text of each of ``elements``, which share one path.
-
-        An empty one beside attributes holds no value, nor does an empty ``record``.
-        """
+    def texts(self, elements: Positions) -> Texts:
+        """The text of each of ``elements``; an empty one beside attributes holds no value."""
         index = self._index
-        filled = elements[~index.empty[elements]]
-        starts, stops = np.copy(index.ends[elements]) + 1, np.copy(index.ends[elements]) + 1
-        leaf = np.ones(len(elements), np.bool_)
-        leaf[~index.empty[elements]] = index.closing[filled + 1]
-        stops[~index.empty[elements]] = index.begins[filled + 1]
+        filled = ~index.empty[elements]
+        following = elements + filled
+        leaf = ~filled | index.closing[following]
+        starts = index.ends[elements] + 1
+        stops = np.where(filled, index.begins[following], starts)
         single, literal = self._open_sections(starts, stops)
         odd = np.flatnonzero(~(leaf & single))
         starts[odd] = stops[odd]
@@ -77,7 +74,7 @@ class BlockValues:
         texts = pc.utf8_trim(_replaced(texts, odd, pa.array(odd_texts, pa.string())), BLANK)
         found = Texts(texts, np.ones(len(elements), np.bool_))
         for at in np.flatnonzero(leaf & ~found.filled).tolist():
-            found.present[at] = not (record or self._has_attributes(int(elements[at])))
+            found.present[at] = not self._has_attributes(int(elements[at]))
         return found
 
     def attributes(self, starts: Positions, stops: Positions) -> pa.StringArray:

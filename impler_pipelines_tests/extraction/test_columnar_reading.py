@@ -181,7 +181,7 @@ RECORDS = st.lists(
 
 
 class TestGeneratedDocuments:
-    @settings(max_examples=300)
+    @settings(max_examples=300, deadline=None)
     @given(records=RECORDS, block_bytes=st.integers(1, 400), how=st.sampled_from(list(Repeated)))
     def test_both_readings_find_the_same(
         self, records: list[str], block_bytes: int, how: Repeated
@@ -249,7 +249,7 @@ class TestHeadings:
         assert found == headings_by(document, by_bytes=False)
         assert found[0] == 3
 
-    @settings(max_examples=300)
+    @settings(max_examples=300, deadline=None)
     @given(records=RECORDS)
     def test_both_readings_count_the_same_whatever_is_written(self, records: list[str]) -> None:
         document = in_list(*records)
@@ -291,7 +291,7 @@ class TestShapes:
         by_bytes = seen(_by_bytes(document, lambda _: None).root)
         assert by_bytes == by_tree or declared_inside
 
-    @settings(max_examples=200)
+    @settings(max_examples=200, deadline=None)
     @given(records=RECORDS, block_bytes=st.integers(1, 400))
     def test_however_it_is_cut(self, records: list[str], block_bytes: int) -> None:
         document = read_document(in_list(*records), None, Limits())
