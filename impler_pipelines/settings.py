@@ -69,6 +69,13 @@ class Settings(BaseSettings):
     max_redirects: int = Field(default=10, ge=0)
     max_entity_expansion_bytes: int = Field(default=10 * 1024**2, gt=0)
     max_depth: int = Field(default=256, gt=0)
+    max_record_bytes: int = Field(default=64 * 1024**2, gt=0)
+    max_attributes: int = Field(default=50_000, gt=0)
+    max_name_bytes: int = Field(default=128 * 1024, gt=0)
+    max_elements: int = Field(default=100_000_000, gt=0)
+    max_paths: int = Field(default=20_000, gt=0)
+    max_headings: int = Field(default=10_000, gt=0)
+    max_compression_layers: int = Field(default=3, ge=0)
     user_agent: str = ""
     preview_rows: int = Field(default=5, ge=0)
     legacy_get: bool = True

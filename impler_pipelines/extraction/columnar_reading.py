@@ -29,6 +29,7 @@ class ColumnarReading:
         self, document: Document, paths: WantedPaths, child: Child, block_bytes: int = BLOCK_BYTES
     ) -> None:
         self._chunks = CheckedChunks(document)
+        self._limits = document.limits
         self._paths = paths
         self._child = child
         self._block_bytes = block_bytes
@@ -52,4 +53,13 @@ class ColumnarReading:
             if declarations > paths.root_declarations and paths.by_namespace:
                 raise Unusual("prefixes that are declared inside")
             self.parent_seen = self.parent_seen or bool(np.any(block.paths == paths.parent))
+            self._check(block)
             yield block
+
+    def _check(self, block: RecordBlock) -> None:
+        index = block.index
+        if index.level.max(initial=0) > self._limits.max_depth:
+            raise self._limits.exceeded("max_depth")
+        sizes = index.ends[block.last_tags] - index.begins[block.first_tags]
+        if sizes.max(initial=0) > self._limits.max_record_bytes:
+            raise self._limits.exceeded("max_record_bytes")

@@ -16,8 +16,8 @@ from typing import Protocol
 
 import zstandard
 
-from impler_pipelines.errors import FeedUnreadable, LimitExceeded
-from impler_pipelines.extraction.limits import MAX_FEED_BYTES, Limits
+from impler_pipelines.errors import FeedUnreadable
+from impler_pipelines.extraction.limits import Limits
 
 CHUNK_BYTES = 32 * 1024
 _SIGNATURE_BYTES = 10
@@ -145,9 +145,7 @@ def decompressed(chunks: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
         if layer == limits.max_compression_layers:
             break
         chunks = _counted(opened(chunks, found, DECODERS[found]), limits)
-    raise LimitExceeded(
-        "The feed is compressed over and over", f"{limits.max_compression_layers} layers"
-    )
+    raise limits.exceeded("max_compression_layers")
 
 
 def peeked(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
@@ -171,9 +169,7 @@ def _counted(chunks: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
     for chunk in chunks:
         total += len(chunk)
         if total > limits.max_bytes:
-            raise LimitExceeded(
-                "The feed is too large", f"{limits.max_bytes} bytes", setting=MAX_FEED_BYTES
-            )
+            raise limits.exceeded("max_bytes")
         yield chunk
 
 

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from impler_pipelines.errors import FeedMalformed, LimitExceeded
-from impler_pipelines.extraction.limits import MAX_ENTITY_EXPANSION_BYTES
+from impler_pipelines.extraction.limits import setting_of
 from impler_pipelines.extraction.prolog import Entities
 
 _PREDEFINED = {"lt", "gt", "amp", "apos", "quot"}
@@ -140,7 +140,7 @@ class EntityFilter:
         return LimitExceeded(
             "The feed's entities expand too far",
             f"{self._cap} bytes",
-            setting=MAX_ENTITY_EXPANSION_BYTES,
+            setting=setting_of("max_entity_expansion_bytes"),
         )
 
     def _unknown(self, name: str, before: list[bytes]) -> FeedMalformed:

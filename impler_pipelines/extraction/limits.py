@@ -1,12 +1,13 @@
-"""The caps that bound what a hostile document can cost. It only holds numbers, never checks them.
+"""The caps that bound what a hostile document can cost, and what is said where one is hit.
 
-``max_bytes``, ``max_depth`` and ``max_entity_expansion_bytes`` are moved by settings; the rest
-bound memory where no honest feed comes near.
+It checks nothing. Each can be moved by a setting; the defaults lie where no honest feed comes near.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from impler_pipelines.errors import LimitExceeded
 
 MIB = 1024**2
 
@@ -26,7 +27,39 @@ class Limits:
     max_headings: int = 10_000
     max_compression_layers: int = 3
 
+    def exceeded(self, limit: str) -> LimitExceeded:
+        """The error for the limit of that name."""
+        what, unit = _TOLD[limit]
+        return LimitExceeded(what, f"{getattr(self, limit)} {unit}", setting=setting_of(limit))
 
-MAX_FEED_BYTES = "IMPLER_MAX_FEED_BYTES"
-MAX_DEPTH = "IMPLER_MAX_DEPTH"
-MAX_ENTITY_EXPANSION_BYTES = "IMPLER_MAX_ENTITY_EXPANSION_BYTES"
+
+def setting_of(limit: str) -> str:
+    """The environment variable that moves the limit of that name."""
+    return "IMPLER_MAX_FEED_BYTES" if limit == "max_bytes" else f"IMPLER_{limit.upper()}"
+
+
+_TOLD = {
+    "max_bytes": ("The feed is too large", "bytes"),
+    "max_depth": ("The feed's elements are nested too deeply", "levels"),
+    "max_entity_expansion_bytes": ("The feed's entities expand too far", "bytes"),
+    "max_record_bytes": ("One element of the feed is too large", "bytes"),
+    "max_attributes": ("An element has too many attributes", "attributes"),
+    "max_name_bytes": (
+        "The feed has too many different element and attribute names",
+        "bytes of them in a part of it",
+    ),
+    "max_elements": ("The feed has too many elements", "elements"),
+    "max_paths": ("The feed has too many different element and attribute paths", "paths"),
+    "max_headings": ("The feed's records have too many different fields", "headings"),
+    "max_compression_layers": ("The feed is compressed over and over", "layers"),
+}
+
+
+def name_too_long() -> LimitExceeded:
+    """libxml2's own limit."""
+    return LimitExceeded("A name in the feed is too long", "50000 bytes")
+
+
+def value_too_large() -> LimitExceeded:
+    """libxml2's own limit."""
+    return LimitExceeded("One value of the feed is too large", "10000000 bytes")

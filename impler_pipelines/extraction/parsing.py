@@ -16,9 +16,9 @@ from xml.parsers import expat
 
 from lxml import etree
 
-from impler_pipelines.errors import FeedMalformed, LimitExceeded, PipelineError
+from impler_pipelines.errors import FeedMalformed, PipelineError
 from impler_pipelines.extraction.document import Document
-from impler_pipelines.extraction.limits import MAX_DEPTH
+from impler_pipelines.extraction.limits import name_too_long, value_too_large
 from impler_pipelines.extraction.names import local_name
 from impler_pipelines.extraction.paths import Segments
 from impler_pipelines.extraction.tag_guard import TagGuard
@@ -123,13 +123,12 @@ class _Reading:
             message = f"it breaks off before its end ({message})" if cut_short else message
             return FeedMalformed(message, line=entry.line or None, column=entry.column or None)
         if "depth" in message:
-            depth = max(self._limits.max_depth, _LIBXML2_DEPTH)
-            return LimitExceeded(
-                "The feed's elements are nested too deeply", f"{depth} levels", setting=MAX_DEPTH
-            )
-        if entry.type == etree.ErrorTypes.ERR_NAME_TOO_LONG:
-            return LimitExceeded("A name in the feed is too long", "50000 bytes")
-        return LimitExceeded("One value of the feed is too large", "10000000 bytes")
+            return self._limits.exceeded("max_depth")
+        return (
+            name_too_long()
+            if entry.type == etree.ErrorTypes.ERR_NAME_TOO_LONG
+            else value_too_large()
+        )
 
 
 class _Nothing:
@@ -215,9 +214,7 @@ class ElementStream(_Reading):
             node, depth = node[-1], depth + 1
         self._since_progress = 0 if progressed else self._since_progress + size
         if self._since_progress > self._limits.max_record_bytes:
-            raise LimitExceeded(
-                "One element of the feed is too large", f"{self._limits.max_record_bytes} bytes"
-            )
+            raise self._limits.exceeded("max_record_bytes")
 
 
 def _names(paths: Iterable[Segments], root: str) -> frozenset[str]:

@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass, field
 
 from impler_pipelines.errors import FeedMalformed, LimitExceeded
-from impler_pipelines.extraction.limits import MAX_ENTITY_EXPANSION_BYTES
+from impler_pipelines.extraction.limits import setting_of
 
 _NAME = r"[^\s<>&;%\"'/\[\]=]+"
 _BLANK = " \t\r\n"
@@ -80,7 +80,7 @@ def read_prolog(head: bytes, *, max_bytes: int) -> Prolog | None:
         raise LimitExceeded(
             "What stands before the feed's first element is too large",
             f"{max_bytes} bytes",
-            setting=MAX_ENTITY_EXPANSION_BYTES,
+            setting=setting_of("max_entity_expansion_bytes"),
         ) from None
 
 

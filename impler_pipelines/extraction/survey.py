@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from impler_pipelines.errors import FeedMalformed, LimitExceeded
+from impler_pipelines.errors import FeedMalformed
 from impler_pipelines.extraction.document import Document
+from impler_pipelines.extraction.limits import Limits
 from impler_pipelines.extraction.names import written_attribute, written_name
 from impler_pipelines.extraction.parsing import CheckedChunks, ElementStream
 from impler_pipelines.extraction.shapes import TEXTS, AttributeShape, Shape, add_sample
@@ -55,7 +56,7 @@ def _by_tree(
     document: Document, stop_after: Callable[[Shape], int | None], *, large: bool = False
 ) -> Survey:
     stream = ElementStream(document, None)
-    counter = _Counter(document.limits.max_paths)
+    counter = _Counter(document.limits)
     for events in stream.batches():
         for kind, element in events:
             if kind == "start":
@@ -88,9 +89,9 @@ def _by_bytes(document: Document, stop_after: Callable[[Shape], int | None]) -> 
 
 
 class _Counter:
-    def __init__(self, most_paths: int) -> None:
+    def __init__(self, limits: Limits) -> None:
         self.root: Shape | None = None
-        self._most_paths = most_paths
+        self._limits = limits
         self._paths = 0
         self._open: list[tuple[Shape, dict[Shape, int]]] = []
 
@@ -115,6 +116,8 @@ class _Counter:
             attribute.count += 1
             add_sample(attribute.samples, value)
         self._open.append((shape, {}))
+        if len(self._open) > self._limits.max_depth:
+            raise self._limits.exceeded("max_depth")
 
     def end(self, element: etree._Element) -> None:
         shape, inside = self._open.pop()
@@ -140,8 +143,5 @@ class _Counter:
 
     def _count_path(self) -> None:
         self._paths += 1
-        if self._paths > self._most_paths:
-            raise LimitExceeded(
-                "The feed has too many different element and attribute paths",
-                f"{self._most_paths} paths",
-            )
+        if self._paths > self._limits.max_paths:
+            raise self._limits.exceeded("max_paths")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 import re
 
-from impler_pipelines.errors import LimitExceeded
 from impler_pipelines.extraction.limits import Limits
 
 # From here on the attributes of an unfinished tag are counted: libxml2 holds one back to 10 MB.
@@ -52,9 +51,7 @@ class TagGuard:
             self._length, self._equals = 0, 0
             self._tags += chunk.count(b"<")
             if self._tags > 2 * self._limits.max_elements:
-                raise LimitExceeded(
-                    "The feed has too many elements", f"{self._limits.max_elements} elements"
-                )
+                raise self._limits.exceeded("max_elements")
         self._unfinished(chunk[opening:] if opening >= 0 else chunk)
         if self._chunk == 0:
             self._looked_at = self._lots.randrange(_CHUNKS_A_LOOK)
@@ -67,9 +64,7 @@ class TagGuard:
         self._length += len(piece)
         self._equals += piece.count(b'="') + piece.count(b"='")
         if self._length > _LONG_TAG_BYTES and self._equals > self._limits.max_attributes:
-            raise LimitExceeded(
-                "An element has too many attributes", f"{self._limits.max_attributes} attributes"
-            )
+            raise self._limits.exceeded("max_attributes")
 
     def _count_names(self, chunk: bytes) -> None:
         for kept in _KEPT:
@@ -77,7 +72,4 @@ class TagGuard:
             self._names |= new
             self._name_bytes += sum(map(len, new))
         if self._name_bytes > self._limits.max_name_bytes:
-            raise LimitExceeded(
-                "The feed has too many different element and attribute names",
-                f"{self._limits.max_name_bytes} bytes of them in a part of it",
-            )
+            raise self._limits.exceeded("max_name_bytes")

@@ -17,8 +17,7 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-from impler_pipelines.errors import LimitExceeded
-from impler_pipelines.extraction.limits import MAX_DEPTH, Limits
+from impler_pipelines.extraction.limits import Limits
 from impler_pipelines.extraction.names import written_attribute, written_name
 from impler_pipelines.extraction.paths import SEPARATOR
 
@@ -88,16 +87,9 @@ class ValueReader:
     def _count_path(self, depth: int) -> None:
         self._paths += 1
         if self._paths > self._limits.max_headings:
-            raise LimitExceeded(
-                "The feed's records have too many different fields",
-                f"{self._limits.max_headings} headings",
-            )
+            raise self._limits.exceeded("max_headings")
         if depth > self._limits.max_depth:
-            raise LimitExceeded(
-                "The feed's elements are nested too deeply",
-                f"{self._limits.max_depth} levels",
-                setting=MAX_DEPTH,
-            )
+            raise self._limits.exceeded("max_depth")
 
 
 def holds_text(element: etree._Element, children: list[etree._Element]) -> bool:

@@ -32,4 +32,11 @@ def feed_limits(settings: Settings) -> Limits:
         max_bytes=settings.max_feed_bytes,
         max_depth=settings.max_depth,
         max_entity_expansion_bytes=settings.max_entity_expansion_bytes,
+        max_record_bytes=settings.max_record_bytes,
+        max_attributes=settings.max_attributes,
+        max_name_bytes=settings.max_name_bytes,
+        max_elements=settings.max_elements,
+        max_paths=settings.max_paths,
+        max_headings=settings.max_headings,
+        max_compression_layers=settings.max_compression_layers,
     )
