@@ -181,13 +181,15 @@ def all_is_stopped(victim: Victim) -> None:
 def all_is_killed(fetching: Victim, loading: Victim) -> dict[str, Any]:
     """Everything at once, as when the machine loses power; returns an import job just confirmed."""
     stack = fetching.stack
-    with hanging(fetching), store(stack) as connection:
+    with store(stack) as connection:
         connection.execute(f"LOCK TABLE imports.{loading.name} IN EXCLUSIVE MODE")
         loading.run_with()
         loads = partial(connection.execute, waiting_for(loading))
         at_once(lambda: loads().fetchone(), "the load", RUN_LIMIT_SECONDS)
-        confirmed = fetching.shop.import_job("confirmed")
-        stack.kill()
+        # After the load has begun: while a feed is fetched its host is asked for no other.
+        with hanging(fetching):
+            confirmed = fetching.shop.import_job("confirmed")
+            stack.kill()
         connection.close()
     stack.start()
     return confirmed
