@@ -112,12 +112,18 @@ _MOST_MB = {"pandas": PANDAS_LIMIT_MB, "feedparser": 10}
 def results(megabytes: int, runs: int) -> list[Result]:
     """CPU seconds and memory of each variant: a feed of that size, smaller ones, a larger one."""
     made: list[Result] = []
+    mine: dict[int, Measured] = {}
+    command = f"python -m benchmarks extraction --megabytes {megabytes}"
     for size in sorted({1, 10, megabytes, 10 * megabytes}):
-        made += _of_size(size, runs if size <= megabytes else 1, f"--megabytes {megabytes}")
-    return made
+        found = _of_size(size, runs if size <= megabytes else 1)
+        mine[size] = found["ours"]
+        made += _compared(size, found, command)
+    large, small = mine[10 * megabytes].peak_mb, mine[megabytes].peak_mb
+    what = f"extract_records, {10 * megabytes} MB, against {megabytes} MB"
+    return [*made, Result(what, large, "MB peak", small, command)]
 
 
-def _of_size(size: int, runs: int, given: str) -> list[Result]:
+def _of_size(size: int, runs: int) -> dict[str, Measured]:
     feed = feed_of(size)
     variants = [v for v in _VARIANTS if size <= _MOST_MB.get(v, size)]
 
@@ -127,7 +133,10 @@ def _of_size(size: int, runs: int, given: str) -> list[Result]:
     found = medians(variants, run, runs)
     if len({one.amount for one in found.values()}) != 1:
         raise SystemExit(f"the variants found other records: {found}")
-    command = f"python -m benchmarks extraction {given}"
+    return found
+
+
+def _compared(size: int, found: dict[str, Measured], command: str) -> list[Result]:
     mine, made = found["ours"], []
 
     def compare(what: str, own: Measured, name: str, other: Measured) -> None:

@@ -47,10 +47,18 @@ class Shop:
     feeds: FeedServer
 
     def import_job(
-        self, name: str, *, columns: Sequence[Mapping[str, Any]] = COLUMNS, **changes: Any
+        self,
+        name: str,
+        *,
+        host: str = "127.0.0.1",
+        columns: Sequence[Mapping[str, Any]] = COLUMNS,
+        **changes: Any,
     ) -> dict[str, Any]:
-        """An import job on ``/NAME.xml`` into the table ``NAME``, by way of the control API."""
-        url = self.feeds.url(f"/{name}.xml")
+        """An import job on ``/NAME.xml`` into the table ``NAME``, by way of the control API.
+
+        ``host`` is another name of the one feed server: to the product, another host.
+        """
+        url = f"http://{host}:{self.feeds.port}/{name}.xml"
         self.feeds.routes.setdefault(f"/{name}.xml", (200, {"ETag": '"v1"'}, FEED))
         template = self.stack.call(
             "POST",

@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Mapping
 
 import psutil
@@ -22,6 +23,8 @@ RUN_LIMIT_SECONDS = 240.0  # also where six runs begin at once on a busy machine
 TICK_LIMIT_SECONDS = 180.0
 SWEEPS_LIMIT_SECONDS = 130.0  # two sweeps of Dagster's schedules, and a tick
 SYNC_LIMIT_SECONDS = 90.0
+_MORE_THAN_SLOTS = 6  # import jobs of one host
+_SLOW_ANSWER_SECONDS = 0.5
 
 
 def rows_land_by_themselves_and_never_twice(shop: Shop) -> None:
@@ -115,6 +118,57 @@ def a_killed_run_does_not_stay_running(shop: Shop) -> None:
     assert (last["_id"], last["status"]) == (next_id, "UNCHANGED")
 
 
+def a_slow_host_holds_up_nobody_else(shop: Shop) -> None:
+    """Its import jobs take their turns, one request at a time, and wait without a run's slot."""
+    stack = shop.stack
+    names = [f"slow_{number}" for number in range(_MORE_THAN_SLOTS)]
+    # Read once as they are made; no first run yet.
+    jobs = [shop.import_job(name, host="localhost", runNow=False)["_id"] for name in names]
+    asked = OneAtATime()
+    shop.feeds.routes |= {f"/{name}.xml": asked for name in names}
+    try:
+        run_of = {
+            job: stack.call("POST", f"/v1/import-jobs/{job}/runs", status=202)["_id"]
+            for job in jobs
+        }
+        assert asked.reached.wait(RUN_LIMIT_SECONDS), "the slow feed was not asked for"
+        # All the others had their chance to take a slot before this one.
+        beside = shop.import_job("beside")["_id"]
+        until(lambda: stack.ended(beside, "FIRST"), "a run on another host", RUN_LIMIT_SECONDS)
+        runs = [
+            stack.call("GET", f"/v1/import-jobs/{job}/runs/{run}") for job, run in run_of.items()
+        ]
+        waiting = [run["waitsFor"] for run in runs if run["status"] == "QUEUED"]
+        assert waiting == ["localhost"] * (_MORE_THAN_SLOTS - 1)
+    finally:
+        asked.let_go.set()
+    for name, job in zip(names, jobs, strict=True):
+        (run,) = until(lambda job=job: stack.ended(job, "MANUAL"), name, RUN_LIMIT_SECONDS)
+        assert (run["status"], run["waitsFor"]) == ("SUCCESS", None)
+        assert shop.rows(name) == ROWS
+    assert asked.most_at_once == 1
+
+
+class OneAtATime:
+    """A route of many feeds that hangs until it is let go, and counts who is there at once."""
+
+    def __init__(self) -> None:
+        self.reached, self.let_go = threading.Event(), threading.Event()
+        self.most_at_once = self._now = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, handler: Handler) -> None:
+        with self._lock:
+            self._now += 1
+            self.most_at_once = max(self.most_at_once, self._now)
+        self.reached.set()
+        self.let_go.wait(RUN_LIMIT_SECONDS)
+        time.sleep(_SLOW_ANSWER_SECONDS)  # an impatient second one would come meanwhile
+        with self._lock:
+            self._now -= 1
+        handler.answer(200, {}, FEED)
+
+
 class Hanging:
     """A route that sends half a feed and then nothing, until it is let go: then the rest."""
 
@@ -156,4 +210,5 @@ STORIES = (
     a_switch_in_dagster_reaches_the_api,
     a_run_started_in_dagster_is_a_run,
     a_killed_run_does_not_stay_running,
+    a_slow_host_holds_up_nobody_else,
 )
