@@ -4,8 +4,8 @@ Whoever dials must dial what ``check_address`` returned, not resolve again.
 
 * All addresses of a host have to be public: one private among them refuses the host.
 * The spelling does not matter (decimal, octal, hex, trailing dot): the resolved address is looked
-  at. Addresses that carry an IPv4 address inside (mapped, compatible, NAT64, 6to4, Teredo) are
-  refused as a kind, since what they lead to is the network's choice.
+  at. Addresses that carry an IPv4 address inside (mapped, compatible, NAT64, 6to4, Teredo, ISATAP)
+  are refused as a kind, since what they lead to is the network's choice.
 * Ranges: ``ipaddress`` of Python, the extra ranges of requests-hardened, and metadata services.
 """
 
@@ -41,6 +41,7 @@ _KINDS: tuple[tuple[str, str], ...] = (
 )
 _RANGES = tuple((ipaddress.ip_network(cidr), kind) for cidr, kind in _KINDS)
 _IPV4_COMPATIBLE = ipaddress.ip_network("::/96")
+_ISATAP = {0x00005EFE, 0x02005EFE}  # the interface identifier's upper half, RFC 5214, section 6.1
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,8 @@ def _builtin_kind(ip: _Address) -> str | None:
         return "a multicast address"
     if ip.is_private:
         return "a private address"
+    if ip.version == 6 and int(ip) >> 32 & 0xFFFFFFFF in _ISATAP:
+        return "an ISATAP address"
     if ip.is_reserved or not ip.is_global or any(ip in net for net in EXTRA_BLOCKED_NET_RANGES):
         return "a reserved address"
     return None

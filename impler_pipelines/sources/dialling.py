@@ -2,8 +2,8 @@
 
 requests-hardened swaps a URL's host for its first address before a connection is made. Here the
 check sits where the socket is connected, so it holds for every connection, redirects included,
-all addresses of a host are tried (IPv6, then IPv4, as the resolver orders them), and TLS and the
-Host header keep the name.
+all addresses of a host are tried (in the resolver's order, IPv6 and IPv4 in turns, the next one
+when the last has not answered soon), and TLS and the Host header keep the name.
 
 ``_new_conn`` and ``_dns_host`` are urllib3's (2.x) seam for this, private by name; its own SOCKS
 support overrides the same method.
@@ -11,12 +11,14 @@ support overrides the same method.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Callable
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
+from aiohappyeyeballs import start_connection
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -26,6 +28,7 @@ from impler_pipelines.sources.addresses import ResolvedAddress, check_address
 from impler_pipelines.sources.deadline import Deadline
 
 CONNECT_SECONDS = 10.0
+ATTEMPT_DELAY_SECONDS = 0.25  # RFC 8305, section 8
 
 Dial = Callable[[HTTPConnection], socket.socket]
 
@@ -99,19 +102,21 @@ def _guarded_pools(dial: Dial) -> dict[str, type[HTTPConnectionPool]]:
 def _connected(
     connection: HTTPConnection, addresses: list[ResolvedAddress], deadline: Deadline
 ) -> socket.socket:
-    """A socket connected to the first of ``addresses`` that answers."""
-    last: OSError | None = None
-    for address in addresses:
-        sock = socket.socket(address.family, socket.SOCK_STREAM)
-        try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.settimeout(max(0.001, min(CONNECT_SECONDS, deadline.remaining)))
-            sock.connect(address.sockaddr)
-        except OSError as error:
-            sock.close()
-            last = error
-        else:
-            return sock
-    if isinstance(last, TimeoutError):
-        raise ConnectTimeoutError(connection, "the connection timed out") from last
-    raise NewConnectionError(connection, f"no connection: {last}") from last
+    """A socket connected to the one of ``addresses`` that answers first (RFC 8305, section 5)."""
+    seconds = max(0.001, min(CONNECT_SECONDS, deadline.remaining))
+    try:
+        # In a thread of its own: whoever fetches may be inside an event loop already.
+        sock = deadline.bound(lambda: asyncio.run(_race(addresses, seconds)))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(seconds)
+    except TimeoutError as error:
+        raise ConnectTimeoutError(connection, "the connection timed out") from error
+    except OSError as error:
+        raise NewConnectionError(connection, f"no connection: {error}") from error
+    return sock
+
+
+async def _race(addresses: list[ResolvedAddress], seconds: float) -> socket.socket:
+    infos = [(a.family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", a.sockaddr) for a in addresses]
+    async with asyncio.timeout(seconds):
+        return await start_connection(infos, happy_eyeballs_delay=ATTEMPT_DELAY_SECONDS)

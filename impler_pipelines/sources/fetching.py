@@ -205,6 +205,11 @@ class _Fetch:
         try:
             # http.client reads headers as Latin-1; targets are meant as UTF-8.
             written = location.encode("latin-1").decode("utf-8", "replace")
+            if "\\" in written:
+                reason = (
+                    "it redirects to an address with a backslash, which clients read differently"
+                )
+                raise UrlRefused(self._shown(), reason)
             target = urljoin(self._url, requote_uri(written.strip()))
         except ValueError as error:
             raise FeedRefused(self._shown(), "it redirects to no URL", status=status) from error

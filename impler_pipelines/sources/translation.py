@@ -7,6 +7,7 @@ a ``FeedUnavailable``, which is tried again.
 from __future__ import annotations
 
 import http.client
+import os
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -67,8 +68,8 @@ def translation_of(error: Exception, url: str) -> PipelineError:
 def _system_words(error: Exception) -> str:
     """What the operating system said, in brackets: it names no URL, unlike the HTTP stack."""
     for cause in _causes(error):
-        if isinstance(cause, ConnectionError) and cause.strerror:
-            return f" ({cause.strerror.lower()})"
+        if isinstance(cause, ConnectionError) and cause.errno:
+            return f" ({os.strerror(cause.errno).lower()})"
     return ""
 
 

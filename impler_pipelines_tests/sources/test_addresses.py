@@ -15,7 +15,14 @@ URL = "http://x.test/"
 
 class TestRefusedKind:
     @pytest.mark.parametrize(
-        "address", ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "2a00:1450:4001::200e"]
+        "address",
+        [
+            "1.1.1.1",
+            "93.184.216.34",
+            "2606:4700::1111",
+            "2a00:1450:4001::200e",
+            "2606:4700::5eff:101:101",
+        ],
     )
     def test_public_addresses_pass(self, address: str) -> None:
         assert refused_kind(address) is None
@@ -58,6 +65,8 @@ class TestRefusedKind:
             ("64:ff9b:1::1", "NAT64"),
             ("2002:7f00:1::", "6to4"),
             ("2001::1", "Teredo"),
+            ("2606:4700::5efe:1.1.1.1", "ISATAP"),
+            ("2606:4700::200:5efe:1.1.1.1", "ISATAP"),
             ("2001:db8::1", "private"),
             ("3fff::1", "reserved"),
             ("5f00::1", "reserved"),
