@@ -23,6 +23,7 @@ _REFERENCE = re.compile(r"&([^\s<>&;#%\"']+);")
 _TOKEN = re.compile(rb"<!\[CDATA\[|<!--|<\?|&([^\s<>&;#%\"']+);")
 _ENDS = {b"<![CDATA[": b"]]>", b"<!--": b"-->", b"<?": b"?>"}
 _LONGEST_REFERENCE = 1024
+_AS_THEY_ARE = "surrogateescape"  # bytes in no encoding so far: the parser stumbles over them
 
 
 class EntityFilter:
@@ -70,7 +71,7 @@ class EntityFilter:
                 self._end = _ENDS[found[0]]
                 out.append(found[0])
             else:
-                out.append(self._replaced(found[1].decode(errors="replace"), found[0], out))
+                out.append(self._replaced(found[1].decode(errors=_AS_THEY_ARE), found[0], out))
 
     def _emit(self, out: list[bytes], data: bytes, at: int, keep: int) -> bytes:
         out.append(data[at:keep])
@@ -113,15 +114,15 @@ class EntityFilter:
             text = self._expanded(name, before)
             if "<" not in text:  # a quotation mark must not end the attribute it stands in
                 text = text.replace('"', "&#34;").replace("'", "&#39;")
-            self._texts[name] = text.encode()
+            self._texts[name] = text.encode(errors=_AS_THEY_ARE)
         return self._texts[name]
 
     def _size_of(self, name: str, above: tuple[str, ...], before: list[bytes]) -> int:
         if name in above or len(above) > 100:
-            raise self._malformed(f"the entity &{name}; contains itself", before)
+            raise self._malformed(f"the entity &{_shown(name)}; contains itself", before)
         if name not in self._sizes:
             text = self._entities.internal[name]
-            size = len(text.encode())
+            size = len(text.encode(errors=_AS_THEY_ARE))
             for inner in _REFERENCE.findall(text):
                 if inner in self._entities.internal:
                     size += self._size_of(inner, (*above, name), before)
@@ -132,7 +133,7 @@ class EntityFilter:
         def inner(found: re.Match[str]) -> str:
             if found[1] in self._entities.internal and found[1] not in _PREDEFINED:
                 return self._expanded(found[1], before)
-            return self._replaced(found[1], found[0].encode(), before).decode()
+            return self._replaced(found[1], found[0].encode(errors=_AS_THEY_ARE), before).decode()
 
         return _REFERENCE.sub(inner, self._entities.internal[name])
 
@@ -149,9 +150,13 @@ class EntityFilter:
             if name in self._entities.external
             else ("is not declared")
         )
-        return self._malformed(f"the entity &{name}; {kind}", before)
+        return self._malformed(f"the entity &{_shown(name)}; {kind}", before)
 
     def _malformed(self, reason: str, before: list[bytes]) -> FeedMalformed:
         text = b"".join(before)
         line = self._line + text.count(b"\n")
         return FeedMalformed(reason, line=line, column=len(text) - text.rfind(b"\n"))
+
+
+def _shown(name: str) -> str:
+    return name.encode(errors=_AS_THEY_ARE).decode(errors="replace")

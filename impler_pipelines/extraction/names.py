@@ -20,7 +20,7 @@ def written_attribute(element: etree._Element, name: str) -> str:
     """The heading's segment for the attribute ``name`` (Clark notation) of ``element``."""
     if name[0] != "{":
         return f"@{name}"
-    uri, _, local = name[1:].partition("}")
+    uri, _, local = name[1:].rpartition("}")
     if uri == _XML_NAMESPACE:
         return f"@xml:{local}"
     prefixes = [p for p, u in element.nsmap.items() if u == uri and p is not None]

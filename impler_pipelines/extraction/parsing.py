@@ -53,6 +53,7 @@ class _Reading:
         self._limits = document.limits
         self._guard = TagGuard(document.limits)
         self._tail = b""
+        self._end_is_checked = False
         self.undeclared: set[str] = set()
         self.bytes_read = 0
 
@@ -103,13 +104,22 @@ class _Reading:
                 raise self._explained(parser, cut_short=not self._root_is_closed()) from error
             if len(log) >= _LONGEST_LOG and (opinion := _second_opinion(self._document.chunks())):
                 raise opinion from error
+        self._check_end(parser)
         for entry in parser.feed_error_log:
             if entry.type == _UNDECLARED_PREFIX and (m := _PREFIX_MESSAGE.match(entry.message)):
                 self.undeclared.add(m[1])
 
+    def _check_end(self, parser: Parser) -> None:
+        """Once it has complained of a namespace, libxml2 overlooks what stands behind the root."""
+        if self._end_is_checked or not len(parser.feed_error_log):
+            return
+        self._end_is_checked = True
+        if opinion := _junk_behind_the_root(self._document.chunks()):
+            raise opinion
+
     def _root_is_closed(self) -> bool:
         """Whether the document's last bytes hold the end of its root element."""
-        root = re.escape(self._document.prolog.root.encode())
+        root = re.escape(self._document.prolog.root.encode(errors="surrogateescape"))
         return re.search(rb"</" + root + rb"\s*>", self._tail) is not None
 
     def _explained(self, parser: Parser, *, cut_short: bool = False) -> PipelineError:
@@ -154,7 +164,10 @@ class CheckedChunks(_Reading):
         if self._document.recovered is not None:
             yield from self._document.chunks()
             return
-        yield from self._fed(etree.XMLParser(target=_Nothing(), **self._options()))
+        parser = etree.XMLParser(target=_Nothing(), **self._options())
+        for chunk in self._fed(parser):
+            self._check_end(parser)  # not only when all has been passed on
+            yield chunk
         self._document.well_formed(self.warnings)
 
 
@@ -226,7 +239,29 @@ def _names(paths: Iterable[Segments], root: str) -> frozenset[str]:
 
 def _second_opinion(chunks: Iterable[bytes]) -> FeedMalformed | None:
     """What expat finds wrong, for documents with more complaints than libxml2 keeps in its log."""
+    return _expats_opinion(expat.ParserCreate("utf-8"), chunks)
+
+
+def _junk_behind_the_root(chunks: Iterable[bytes]) -> FeedMalformed | None:
+    """What expat finds wrong behind the root; what it finds before that, libxml2 found right."""
     parser = expat.ParserCreate("utf-8")
+    depth, ended = 0, False
+
+    def start(_name: str, _attributes: object) -> None:
+        nonlocal depth
+        depth += 1
+
+    def end(_name: str) -> None:
+        nonlocal depth, ended
+        depth -= 1
+        ended = not depth
+
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    opinion = _expats_opinion(parser, chunks)
+    return opinion if ended else None
+
+
+def _expats_opinion(parser: expat.XMLParserType, chunks: Iterable[bytes]) -> FeedMalformed | None:
     try:
         for chunk in chunks:
             parser.Parse(chunk, False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -77,6 +78,7 @@ def _block(
     record: int | None,
     on_root: Callable[[bytes], None],
 ) -> RecordBlock:
+    _refuse_what_is_no_text(text)
     index = index_tags(text, len(around), names)
     if not around and len(index.begins):
         on_root(text[int(index.begins[0]) : int(index.ends[0]) + 1])
@@ -99,6 +101,15 @@ def _block(
         found = found[:-1]
     last_tags[filled] = closers[found]
     return RecordBlock(index, numbers, first_tags, last_tags)
+
+
+def _refuse_what_is_no_text(text: bytes) -> None:
+    """What the parser finds at the end of its own buffer, it finds after the chunk has passed."""
+    if not text.isascii():
+        try:
+            codecs.utf_8_decode(text, "strict", False)
+        except UnicodeDecodeError as error:
+            raise Unusual("bytes that are no UTF-8") from error
 
 
 def with_line_feeds(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -138,7 +138,7 @@ class _Counter:
     def _shape(self, key: tuple[str, str | None], parent: Shape | None) -> Shape:
         self._count_path()
         tag, prefix = key
-        namespace = tag[1:].partition("}")[0] if tag.startswith("{") else None
+        namespace = tag[1:].rpartition("}")[0] if tag.startswith("{") else None
         return Shape(written_name(tag, prefix), namespace, parent)
 
     def _count_path(self) -> None:

@@ -10,28 +10,21 @@ from hypothesis import strategies as st
 
 from impler_pipelines.errors import FeedMalformed
 from impler_pipelines.extraction import Limits, extract_records
-from impler_pipelines.extraction.columnar_reading import ColumnarReading
-from impler_pipelines.extraction.columns import ColumnReader
 from impler_pipelines.extraction.document import read_document
-from impler_pipelines.extraction.matching import NameMatcher
 from impler_pipelines.extraction.parsing import CheckedChunks
-from impler_pipelines.extraction.paths import split_path
-from impler_pipelines.extraction.reading import _tallied
-from impler_pipelines.extraction.record_batches import RecordStream
 from impler_pipelines.extraction.shape_blocks import ShapeBlocks
 from impler_pipelines.extraction.shapes import Shape
 from impler_pipelines.extraction.survey import _by_bytes, _by_tree
 from impler_pipelines.extraction.unusual import Unusual
-from impler_pipelines.extraction.wanted import wanted_below
-from impler_pipelines.extraction.wanted_paths import WantedPaths
 from impler_pipelines.model import FieldMapping, Heading, Repeated
+from impler_pipelines_tests.extraction import readings
+from impler_pipelines_tests.extraction.readings import Columns
 
 RECORD = "r > list > item"
 PATHS = (
     "a", "b", "a > b", "b > a", "a > @x", "b > @y", "@x", "p:a", "p:a > @p:x", "a > @p:x",
     "b > a > @x", "a-rather-long-name", "a-rather-long-name > @another-long-name", "",
 )  # fmt: skip
-Columns = list[list[str | None]]
 
 
 def fields(repeated: Repeated, record: str = RECORD) -> list[FieldMapping]:
@@ -40,31 +33,18 @@ def fields(repeated: Repeated, record: str = RECORD) -> list[FieldMapping]:
 
 
 def by_tree(document: bytes, mapped: Sequence[FieldMapping], record: str = RECORD) -> Columns:
-    stream = RecordStream(
-        read_document(document, None, Limits()), split_path(record), mapped, 5000, None
-    )
-    rows = [list(row.values()) for batch in stream._by_rows() for row in batch.to_pylist()]
-    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in mapped]
+    return readings.by_tree(read_document(document, None, Limits()), mapped, record)
 
 
 def by_bytes(
     document: bytes, mapped: Sequence[FieldMapping], block_bytes: int, record: str = RECORD
 ) -> Columns:
-    path = split_path(record)
-    inside = {n: split_path(f.path)[len(path) :] for n, f in enumerate(mapped)}
-    paths = WantedPaths(path, wanted_below(inside), NameMatcher(path[0]))
-    reading = ColumnarReading(
-        read_document(document, None, Limits()), paths, paths.child, block_bytes
-    )
-    reader = ColumnReader(paths, reading.names, {n: f.repeated for n, f in enumerate(mapped)})
-    found: Columns = [[] for _ in mapped]
-    for block in reading.blocks():
-        records, columns = len(block.first_tags), reader.read(block)
-        for number in range(len(mapped)):
-            values = columns[number].to_pylist()
-            assert len(values) == records
-            found[number] += values
-    return found
+    whole = read_document(document, None, Limits())
+    return readings.by_bytes(whole, mapped, record, block_bytes)
+
+
+def headings_by(document: bytes, *, by_bytes: bool) -> tuple[int, list[Heading]]:
+    return readings.headings(read_document(document, None, Limits()), RECORD, by_bytes=by_bytes)
 
 
 def in_list(*items: str, root: str = "r", inside: str = "list") -> bytes:
@@ -234,11 +214,6 @@ class TestUnusual:
         document = in_list("<item><a x='1>'>1</a><b><![CDATA[x]]></b><!-- c --></item>")[:-cut]
         with pytest.raises(FeedMalformed):
             list(extract_records(document, record_path=RECORD, fields=fields(Repeated.FIRST)))
-
-
-def headings_by(document: bytes, *, by_bytes: bool) -> tuple[int, list[Heading]]:
-    tally, _ = _tallied(read_document(document, None, Limits()), RECORD, None, by_bytes=by_bytes)
-    return tally.records, list(tally.headings())
 
 
 class TestHeadings:

@@ -228,6 +228,15 @@ class TestRefusals:
             pytest.param(rss("<a>1</a>")[:-5], FeedMalformed, "line 1", id="truncated tag"),
             pytest.param(rss("<a>1</a>")[:-20], FeedMalformed, "line 1", id="truncated"),
             pytest.param(rss() + b"<more/>", FeedMalformed, "Extra content", id="two roots"),
+            pytest.param(
+                rss("<x:a/>") * 2, FeedMalformed, "junk", id="two with undeclared prefixes"
+            ),
+            pytest.param(
+                rss("<x:a/>") + b"</rss>", FeedMalformed, "token", id="two ends, prefix undeclared"
+            ),
+            pytest.param(
+                rss("<a xmlns='a b'/>") + b"text", FeedMalformed, "junk", id="text, odd namespace"
+            ),
             pytest.param(rss('<a x="1" x="2"/>'), FeedMalformed, "redefined", id="attribute twice"),
             pytest.param(
                 rss('<a xmlns:p="u" xmlns:q="u" p:x="1" q:x="2"/>'), FeedMalformed, "redefined",
