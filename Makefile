@@ -14,7 +14,7 @@ unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PIP_USER PIP_TARGET PIP_PREFIX PIP_RE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: demo test run check bench format lock help
+.PHONY: demo test run check bench fuzz format lock help
 
 demo: $(VENV)/.runtime ## see it work: a sample feed becomes rows, in a temporary place, in a minute
 	@$(CLI) demo
@@ -38,6 +38,10 @@ check: $(VENV)/.dev ## format, linters, types, architecture contract
 
 bench: $(VENV)/.dev ## the benchmarks: a table, and benchmarks/results.json
 	@$(BIN)/python -m benchmarks
+
+fuzz: $(VENV)/.dev ## search for bytes that break what should hold for any; FUZZ_SECONDS=600 goes on longer
+	@$(BIN)/python -m impler_pipelines_tests.extraction.fuzz \
+		-max_total_time=$(or $(FUZZ_SECONDS),120) -timeout=10 -rss_limit_mb=1024
 
 format: $(VENV)/.dev ## let ruff format and fix what it can
 	@$(BIN)/ruff format .

@@ -139,7 +139,8 @@ def second_decoding(head: bytes, content_type: str | None, again: Chunks) -> Dec
     """How to read a document that turned out not to be UTF-8 although it was trusted to be."""
     skip = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
     labels = () if skip else _labels(head, content_type)
-    decoding = weighed_decoding(labels or (_Label(UTF_8, "mark", UTF_8),), again)
+    otherwise = _Label(UTF_8, "the byte order mark" if skip else "XML's default", UTF_8)
+    decoding = weighed_decoding(labels or (otherwise,), again)
     return Decoding(decoding.codec, decoding.errors, skip, False, decoding.warnings)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from impler_pipelines.extraction.name_table import PADDING, NameTable
 from impler_pipelines.extraction.stretches import Bytes, Flags, Numbers, Positions
 from impler_pipelines.extraction.tag_text import START_TAG
+from impler_pipelines.extraction.unusual import Unusual
 
 _NEVER = np.iinfo(np.intp).max
 
@@ -99,6 +100,8 @@ def index_tags(block: bytes, depth: int, table: NameTable) -> TagIndex:
     steps = np.where(closing, -1, 1)
     steps[empty] = 0
     level = depth + np.cumsum(steps) + (closing | empty)
+    if level.min(initial=1) < 1:
+        raise Unusual("more ends than beginnings")
     whole_index = TagIndex(
         padded,
         begins,

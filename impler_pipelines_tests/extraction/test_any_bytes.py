@@ -16,6 +16,9 @@ FOUND = {
         b"\x00<!DOCTYPE r [<!ENTITY e '\xe9\xe8'>]><r><l>\xb5<i>&e;</i><i/></l></r>"
     ),
     "an unknown entity in no encoding": b"\x00<!DOCTYPE r [<!ENTITY e ''>]><r><i>&\xe9;</i></r>",
+    "ends behind a root of which only one parser knows the name": (
+        b"f\xef\xbb\xbf<\x8d :=''/></</<>"
+    ),
     "a brace in a namespace": b"\x00<r xmlns:p='}'><i p:x='1'>a</i><i><p:a>b</p:a></i></r>",
 }
 
