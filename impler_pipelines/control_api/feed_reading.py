@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
+from functools import partial
 from http import HTTPStatus
-from typing import Annotated, BinaryIO
+from typing import Annotated, BinaryIO, TypeVar
 
 from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
@@ -28,6 +30,7 @@ from impler_pipelines.sources import fetch, public_url
 from impler_pipelines.sources.discovery import find_announced_feeds
 from impler_pipelines.store.host_turns import HostTurns
 
+T = TypeVar("T")
 _AT_A_TIME = 16
 _RETRY_AFTER_SECONDS = 10
 _LONGEST_WAIT_SECONDS = 30.0  # for a turn at a host: a person is waiting
@@ -64,7 +67,9 @@ class FeedReader:
         with self._turn(), tempfile.TemporaryFile() as file:
             fetched = fetch(url, file, policy=self._policy, auth=auth, turn=self._at_host)
             try:
-                return self._read(file, fetched.content_type, record_path, or_detect)
+                return in_a_new_thread(
+                    partial(self._read, file, fetched.content_type, record_path, or_detect)
+                )
             except FeedUnreadable as error:
                 page = _web_page(file)
                 if page is None:
@@ -120,6 +125,15 @@ class FeedReader:
             yield
         finally:
             self._free.release()
+
+
+def in_a_new_thread(read: Callable[[], T]) -> T:
+    """The result of ``read``. lxml keeps every name it has seen until the thread ends that saw it.
+
+    In the server's own threads, which live on, hostile feeds would fill the memory with names.
+    """
+    with ThreadPoolExecutor(max_workers=1) as alone:
+        return alone.submit(read).result()
 
 
 def _web_page(file: BinaryIO) -> bytes | None:

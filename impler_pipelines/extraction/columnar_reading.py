@@ -63,3 +63,6 @@ class ColumnarReading:
         sizes = index.ends[block.last_tags] - index.begins[block.first_tags]
         if sizes.max(initial=0) > self._limits.max_record_bytes:
             raise self._limits.exceeded("max_record_bytes")
+        tags = block.last_tags - block.first_tags
+        if tags.max(initial=0) > 2 * self._limits.max_record_elements:
+            raise self._limits.exceeded("max_record_elements")

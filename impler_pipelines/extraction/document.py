@@ -27,6 +27,7 @@ from impler_pipelines.extraction.entities import EntityFilter
 from impler_pipelines.extraction.kinds import refuse_binary, refuse_text, web_page
 from impler_pipelines.extraction.limits import Limits
 from impler_pipelines.extraction.prolog import Prolog, read_prolog, read_whole_prolog
+from impler_pipelines.extraction.well_formed import check_doctype
 
 Source = bytes | Path | BinaryIO
 
@@ -201,6 +202,8 @@ def _document(
     prolog = _prolog(recoded(again(), decoding), limits)
     if prolog.root.rpartition(":")[2].lower() == "html":
         raise web_page()
+    if prolog.doctype:
+        check_doctype(prolog.doctype)
     document = Document(again, content_type, limits, decoding, prolog, with_entities=False)
     entities = prolog.entities
     if not entities.internal and not entities.external:
@@ -210,7 +213,6 @@ def _document(
 
 def _prolog(chunks: Iterator[bytes], limits: Limits) -> Prolog:
     head = bytearray()
-    cap = limits.max_entity_expansion_bytes
     wanted = 1
     for chunk in chunks:
         head += chunk
@@ -218,13 +220,13 @@ def _prolog(chunks: Iterator[bytes], limits: Limits) -> Prolog:
             continue
         if wanted == 1:
             refuse_text(head.decode(errors="replace"))
-        found = read_prolog(bytes(head), max_bytes=cap)
+        found = read_prolog(bytes(head), limits)
         if found is not None:
             return found
         wanted = 2 * len(head)  # a long prolog is read a few times, not once for every chunk
     if wanted == 1:
         refuse_text("")
-    return read_whole_prolog(bytes(head), max_bytes=cap)
+    return read_whole_prolog(bytes(head), limits)
 
 
 def _is_utf8(chunks: Iterator[bytes]) -> bool:

@@ -17,12 +17,15 @@ from collections.abc import Iterable, Iterator
 from impler_pipelines.errors import FeedMalformed, LimitExceeded
 from impler_pipelines.extraction.limits import setting_of
 from impler_pipelines.extraction.prolog import Entities
+from impler_pipelines.extraction.well_formed import is_content
 
 _PREDEFINED = {"lt", "gt", "amp", "apos", "quot"}
-_REFERENCE = re.compile(r"&([^\s<>&;#%\"']+);")
+# A reference, or a passage in which there are none.
+_REFERENCE = re.compile(r"<!\[CDATA\[.*?\]\]>|<!--.*?-->|<\?.*?\?>|&([^\s<>&;#%\"']+);", re.DOTALL)
 _TOKEN = re.compile(rb"<!\[CDATA\[|<!--|<\?|&([^\s<>&;#%\"']+);")
 _ENDS = {b"<![CDATA[": b"]]>", b"<!--": b"-->", b"<?": b"?>"}
 _LONGEST_REFERENCE = 1024
+_DEEPEST = 100  # entities inside entities
 _AS_THEY_ARE = "surrogateescape"  # bytes in no encoding so far: the parser stumbles over them
 
 
@@ -112,14 +115,19 @@ class EntityFilter:
             if self._size_of(name, (), before) > self._cap:
                 raise self._too_much()
             text = self._expanded(name, before)
+            if re.search("[<&]", text) and not is_content(text.encode(errors=_AS_THEY_ARE)):
+                reason = f"the entity &{_shown(name)}; is not well-formed by itself"
+                raise self._malformed(reason, before)
             if "<" not in text:  # a quotation mark must not end the attribute it stands in
                 text = text.replace('"', "&#34;").replace("'", "&#39;")
             self._texts[name] = text.encode(errors=_AS_THEY_ARE)
         return self._texts[name]
 
     def _size_of(self, name: str, above: tuple[str, ...], before: list[bytes]) -> int:
-        if name in above or len(above) > 100:
+        if name in above:
             raise self._malformed(f"the entity &{_shown(name)}; contains itself", before)
+        if len(above) > _DEEPEST:
+            raise self._malformed(f"the entity &{_shown(name)}; is inside too many others", before)
         if name not in self._sizes:
             text = self._entities.internal[name]
             size = len(text.encode(errors=_AS_THEY_ARE))
@@ -131,6 +139,8 @@ class EntityFilter:
 
     def _expanded(self, name: str, before: list[bytes]) -> str:
         def inner(found: re.Match[str]) -> str:
+            if found[1] is None:
+                return found[0]
             if found[1] in self._entities.internal and found[1] not in _PREDEFINED:
                 return self._expanded(found[1], before)
             return self._replaced(found[1], found[0].encode(errors=_AS_THEY_ARE), before).decode()

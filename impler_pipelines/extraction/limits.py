@@ -18,8 +18,10 @@ class Limits:
 
     max_bytes: int = 2 * 1024 * MIB
     max_depth: int = 256
+    max_prolog_bytes: int = MIB
     max_entity_expansion_bytes: int = 10 * MIB
     max_record_bytes: int = 64 * MIB
+    max_record_elements: int = 500_000
     max_attributes: int = 50_000
     max_name_bytes: int = MIB // 8  # in the part of a feed that is looked at, see ``tag_guard``
     max_elements: int = 100_000_000
@@ -41,8 +43,10 @@ def setting_of(limit: str) -> str:
 _TOLD = {
     "max_bytes": ("The feed is too large", "bytes"),
     "max_depth": ("The feed's elements are nested too deeply", "levels"),
+    "max_prolog_bytes": ("What stands before the feed's first element is too large", "bytes"),
     "max_entity_expansion_bytes": ("The feed's entities expand too far", "bytes"),
     "max_record_bytes": ("One element of the feed is too large", "bytes"),
+    "max_record_elements": ("One element of the feed holds too many others", "elements"),
     "max_attributes": ("An element has too many attributes", "attributes"),
     "max_name_bytes": (
         "The feed has too many different element and attribute names",

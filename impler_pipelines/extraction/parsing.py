@@ -1,4 +1,4 @@
-"""Runs libxml2 over a document, for its elements or only its verdict; nobody else touches it.
+"""Runs libxml2 over a document, for its elements or only its verdict.
 
 * Elements arrive complete, and what lies behind them is dropped after each chunk: memory is bound
   by one chunk and one record.
@@ -189,7 +189,7 @@ class ElementStream(_Reading):
         self._names = None if paths is None else _names([*paths, *also], document.prolog.root)
         self._unswept = 0
         self._root: etree._Element | None = None
-        self._since_progress = 0
+        self._kept_bytes = self._kept_tags = 0  # since there was something to drop
 
     def batches(self) -> Iterator[list[Event]]:
         """Lists of (``start`` or ``end``, element), one for each chunk.
@@ -207,15 +207,17 @@ class ElementStream(_Reading):
                 if self._root is None:
                     self._root = events[0][1].getroottree().getroot()
                 yield events
-            self._sweep(len(chunk), bool(events))
+            self._sweep(chunk, bool(events))
         # A document of a few bytes (``<r/>``) is parsed at its end only.
         events = list(parser.read_events())
         if events:
             yield events
 
-    def _sweep(self, size: int, progressed: bool) -> None:
+    def _sweep(self, chunk: bytes, progressed: bool) -> None:
         """Drop all elements that are complete and were handed out, or never will be."""
-        self._unswept += size
+        self._unswept += len(chunk)
+        self._kept_bytes += len(chunk)
+        self._kept_tags += chunk.count(b"<")
         if self._names is None and self._unswept < _SURVEY_SWEEP_BYTES:
             return
         self._unswept = 0
@@ -225,9 +227,12 @@ class ElementStream(_Reading):
                 del node[:-1]
                 progressed = True
             node, depth = node[-1], depth + 1
-        self._since_progress = 0 if progressed else self._since_progress + size
-        if self._since_progress > self._limits.max_record_bytes:
+        if progressed:
+            self._kept_bytes = self._kept_tags = 0
+        if self._kept_bytes > self._limits.max_record_bytes:
             raise self._limits.exceeded("max_record_bytes")
+        if self._kept_tags > 2 * self._limits.max_record_elements:
+            raise self._limits.exceeded("max_record_elements")
 
 
 def _names(paths: Iterable[Segments], root: str) -> frozenset[str]:

@@ -13,10 +13,11 @@ subsets are noted and never followed: XML 1.0 (4.4.3) lets a non-validating read
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from impler_pipelines.errors import FeedMalformed, LimitExceeded
-from impler_pipelines.extraction.limits import setting_of
+from impler_pipelines.errors import FeedMalformed
+from impler_pipelines.extraction.limits import Limits
 
 _NAME = r"[^\s<>&;%\"'/\[\]=]+"
 _BLANK = " \t\r\n"
@@ -56,37 +57,36 @@ class Entities:
 
 @dataclass(frozen=True)
 class Prolog:
-    """The first ``length`` bytes of a document in UTF-8; the parser gets ``blanked`` instead."""
+    """The first ``length`` bytes of a document in UTF-8; the parser gets ``blanked`` instead.
+
+    ``doctype`` is all up to its end, without the declaration; empty if there is none.
+    """
 
     length: int
     blanked: bytes
     entities: Entities
-    has_doctype: bool
+    doctype: bytes
     root: str
     warnings: tuple[str, ...] = ()
 
 
-def read_prolog(head: bytes, *, max_bytes: int) -> Prolog | None:
+def read_prolog(head: bytes, limits: Limits) -> Prolog | None:
     """The prolog of a document in UTF-8 that begins with ``head``; None if more is needed.
 
     Raises ``FeedMalformed`` for a DOCTYPE or declaration that can't be read, ``LimitExceeded``
-    for a prolog longer than ``max_bytes``.
+    for a prolog that is too long.
     """
-    try:
-        return _Reader(head).read()
-    except _Unfinished:
-        if len(head) <= max_bytes:
-            return None
-        raise LimitExceeded(
-            "What stands before the feed's first element is too large",
-            f"{max_bytes} bytes",
-            setting=setting_of("max_entity_expansion_bytes"),
-        ) from None
+    found = None
+    with suppress(_Unfinished):
+        found = _Reader(head).read()
+    if (found.length if found else len(head)) > limits.max_prolog_bytes:
+        raise limits.exceeded("max_prolog_bytes")
+    return found
 
 
-def read_whole_prolog(document: bytes, *, max_bytes: int) -> Prolog:
+def read_whole_prolog(document: bytes, limits: Limits) -> Prolog:
     """The same of a ``document`` that is all there: one that ends in its prolog is malformed."""
-    found = read_prolog(document, max_bytes=max_bytes)
+    found = read_prolog(document, limits)
     if found is None:
         raise _Reader(document).malformed("it ends before its first element")
     return found
@@ -110,22 +110,23 @@ class _Reader:
         self.warnings: list[str] = []
         self.entities: dict[str, str] = {}
         self.external: set[str] = set()
-        self.has_doctype = False
 
     def read(self) -> Prolog:
         self._leading_blank()
         self._declaration()
         self._misc()
+        doctype = b""
         if self.text.startswith("<!DOCTYPE", self.at):
-            self.has_doctype = True
+            before, begin = "".join(self.parts), self.at
             self._doctype()
+            doctype = _bytes(before + self.text[begin : self.at])
             self._misc()
         root = self._root()
         return Prolog(
             length=len(_bytes(self.text[: self.at])),
             blanked=_bytes("".join(self.parts)),
             entities=Entities(self.entities, frozenset(self.external)),
-            has_doctype=self.has_doctype,
+            doctype=doctype,
             root=root,
             warnings=tuple(self.warnings),
         )
@@ -202,7 +203,7 @@ class _Reader:
                 self.entities[name] = self._replacement(found["value"][1:-1])
             else:
                 self.external.add(name)
-        if (found["other"] or "").startswith("<!ATTLIST") and '"' in (found["other"] or ""):
+        if re.match(r"<!ATTLIST[^\"']*[\"']", found["other"] or ""):
             self._warn_once("Default attributes declared in the DOCTYPE are not applied.")
         self._blank(len(found[0]))
         return found["end"] is None

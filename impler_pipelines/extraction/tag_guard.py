@@ -16,7 +16,7 @@ _LONG_TAG_BYTES = 256 * 1024
 # Names are looked at in one of so many chunks, drawn by lot: a feed can't know where to hide them.
 _CHUNKS_A_LOOK = 64
 _NAME = rb"[A-Za-z_:\x80-\xff][\w:.\x80-\xff-]*"
-# What libxml2 keeps one copy of, for as long as the process lives: names, namespaces, white space.
+# What libxml2 keeps one copy of, for as long as the thread lives: names, namespaces, white space.
 _KEPT = (
     re.compile(rb"<(" + _NAME + rb")(?=[\s/>]|\Z)"),
     re.compile(rb"\s(" + _NAME + rb")=[\"']"),

@@ -21,6 +21,8 @@ from impler_pipelines.extraction.tag_text import START_TAG
 from impler_pipelines.extraction.unusual import Unusual
 
 _NEVER = np.iinfo(np.intp).max
+_MOST_UNCLOSED = 100_000
+_DEEPEST = 2048  # with any setting; what is done level by level would take for ever
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ def index_tags(block: bytes, depth: int, table: NameTable) -> TagIndex:
     padded = block + bytes(PADDING)
     at = np.frombuffer(padded, np.uint8)
     begins, closers = np.flatnonzero(at == ord("<")), np.flatnonzero(at == ord(">"))
+    if len(begins) > 2 * len(closers) + _MOST_UNCLOSED:
+        raise Unusual("tags that do not end")
     begins, passages, complete = _without_passages(at, begins, closers, len(block))
     found = np.searchsorted(closers, begins)
     whole = int(np.searchsorted(found, len(closers)))
@@ -102,6 +106,8 @@ def index_tags(block: bytes, depth: int, table: NameTable) -> TagIndex:
     level = depth + np.cumsum(steps) + (closing | empty)
     if level.min(initial=1) < 1:
         raise Unusual("more ends than beginnings")
+    if level.max(initial=1) > _DEEPEST:
+        raise Unusual("nesting that libxml2 never takes")
     whole_index = TagIndex(
         padded,
         begins,

@@ -31,8 +31,10 @@ def feed_limits(settings: Settings) -> Limits:
     return Limits(
         max_bytes=settings.max_feed_bytes,
         max_depth=settings.max_depth,
+        max_prolog_bytes=settings.max_prolog_bytes,
         max_entity_expansion_bytes=settings.max_entity_expansion_bytes,
         max_record_bytes=settings.max_record_bytes,
+        max_record_elements=settings.max_record_elements,
         max_attributes=settings.max_attributes,
         max_name_bytes=settings.max_name_bytes,
         max_elements=settings.max_elements,

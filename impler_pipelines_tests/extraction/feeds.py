@@ -19,3 +19,7 @@ def declared(encoding: str, text: str, codec: str | None = None) -> bytes:
         f'<?xml version="1.0" encoding="{encoding}"?>' + rss(f"<title>{text}</title>").decode()
     )
     return document.encode(codec or encoding)
+
+
+def doctype(subset: str, item: str) -> bytes:
+    return f"<!DOCTYPE rss [{subset}]>\n".encode() + rss(item)

@@ -43,8 +43,10 @@ def test_settings_have_the_same_defaults(tmp_path: Path) -> None:
     [
         ("max_bytes", 10, ITEM),
         ("max_depth", 5, rss("<a><b><c/></b></a>")),
+        ("max_prolog_bytes", 100, b"<!-- x -->" * 20 + ITEM),
         ("max_entity_expansion_bytes", 120, LAUGHS + b"<r><i>&b;&b;&b;</i><i/></r>"),
         ("max_record_bytes", 100_000, rss("<a>1</a>" * 50_000)),
+        ("max_record_elements", 10_000, rss("<a/>" * 50_000)),
         (
             "max_attributes",
             1_000,
@@ -69,6 +71,7 @@ def test_each_is_told_by_its_name(name: str, most: int, document: bytes) -> None
     [
         ("max_depth", 5, rss("<a><b><c/></b></a>")),
         ("max_record_bytes", 100_000, rss("<a>1</a>" * 50_000)),
+        ("max_record_elements", 10_000, rss("<a/>" * 50_000)),
         ("max_elements", 100, rss("<a>1</a>" * 100)),
     ],
 )

@@ -4,13 +4,9 @@ import pytest
 
 from impler_pipelines.errors import FeedMalformed, LimitExceeded
 from impler_pipelines.extraction import Limits, read_feed
-from impler_pipelines_tests.extraction.feeds import RSS_ITEM, rss
+from impler_pipelines_tests.extraction.feeds import RSS_ITEM, doctype, rss
 
 A = f"{RSS_ITEM} > a"
-
-
-def doctype(subset: str, item: str) -> bytes:
-    return f"<!DOCTYPE rss [{subset}]>\n".encode() + rss(item)
 
 
 def value(document: bytes, limits: Limits = Limits()) -> object:  # noqa: B008
@@ -174,4 +170,4 @@ class TestExpansion:
     def test_a_doctype_without_end_is_refused(self) -> None:
         document = b"<!DOCTYPE rss [" + b'<!ENTITY a "b">' * 100_000
         with pytest.raises(LimitExceeded, match="before the feed's first element"):
-            read_feed(document, limits=Limits(max_entity_expansion_bytes=100_000))
+            read_feed(document, limits=Limits(max_prolog_bytes=100_000))
