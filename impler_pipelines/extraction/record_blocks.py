@@ -16,7 +16,7 @@ from impler_pipelines.extraction.unusual import Unusual
 
 BLOCK_BYTES = 2 * 1024**2
 # A record that is larger goes to the parser's tree, which bounds it.
-_MOST_HELD_BYTES = 8 * 1024**2
+_MOST_HELD_BYTES = 4 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def record_blocks(
         around = open_at_end(block.index, block.paths, around)
         held = [text[block.index.complete :]]
         size = len(held[0])
-        if size > _MOST_HELD_BYTES:
+        if size >= _MOST_HELD_BYTES:
             raise Unusual("a very large record")
         wanted = max(block_bytes, 2 * size)
         yield block
