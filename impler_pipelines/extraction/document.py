@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 from impler_pipelines.errors import FeedUnreadable
 from impler_pipelines.extraction.compression import CHUNK_BYTES, decompressed
+from impler_pipelines.extraction.declared_attributes import DeclaredAttributes
 from impler_pipelines.extraction.encodings import (
     Decoding,
     first_decoding,
@@ -135,6 +136,8 @@ class Document:
         clean = self._without_prolog()
         if self.with_entities:
             clean = self._entity_filter().filtered(clean)
+        if self.prolog.attributes:
+            clean = self._declared_attributes().applied(clean)
         self._reach.bytes = 0
         for chunk in clean:
             self._reach.bytes += len(chunk)
@@ -142,6 +145,13 @@ class Document:
 
     def _entity_filter(self) -> EntityFilter:
         return EntityFilter(self.prolog.entities, self.limits.max_entity_expansion_bytes)
+
+    def _declared_attributes(self) -> DeclaredAttributes:
+        return DeclaredAttributes(
+            self.prolog.attributes,
+            self._entity_filter().filtered,
+            self.limits.max_entity_expansion_bytes,
+        )
 
     def _without_prolog(self) -> Iterator[bytes]:
         chunks = recoded(self.again(), self.decoding)

@@ -20,9 +20,11 @@ from impler_pipelines.extraction.prolog import Entities
 from impler_pipelines.extraction.well_formed import is_content
 
 _PREDEFINED = {"lt", "gt", "amp", "apos", "quot"}
-# A reference, or a passage in which there are none.
-_REFERENCE = re.compile(r"<!\[CDATA\[.*?\]\]>|<!--.*?-->|<\?.*?\?>|&([^\s<>&;#%\"']+);", re.DOTALL)
-_TOKEN = re.compile(rb"<!\[CDATA\[|<!--|<\?|&([^\s<>&;#%\"']+);")
+# A reference, or a passage in which there are none. A stray & before one must not make another.
+_REFERENCE = re.compile(
+    r"<!\[CDATA\[.*?\]\]>|<!--.*?-->|<\?.*?\?>|(?<!&)&([^\s<>&;#%\"']+);", re.DOTALL
+)
+_TOKEN = re.compile(rb"<!\[CDATA\[|<!--|<\?|(?<!&)&([^\s<>&;#%\"']+);")
 _ENDS = {b"<![CDATA[": b"]]>", b"<!--": b"-->", b"<?": b"?>"}
 _LONGEST_REFERENCE = 1024
 _DEEPEST = 100  # entities inside entities
@@ -87,7 +89,7 @@ class EntityFilter:
         """Where a token that the next chunk may complete begins, else the end of ``data``."""
         reference = data.rfind(b"&", max(at, len(data) - _LONGEST_REFERENCE))
         if reference >= 0 and b";" not in data[reference:]:
-            return reference
+            return reference - (data[max(at, reference - 1) : reference] == b"&")
         opening = data.rfind(b"<", max(at, len(data) - len(b"<![CDATA[") + 1))
         return opening if opening >= 0 else len(data)
 

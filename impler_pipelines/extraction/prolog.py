@@ -1,13 +1,14 @@
 """What stands before the root element: white space, XML declaration, DOCTYPE. It fetches nothing.
 
 Declaration and DOCTYPE are read here and blanked for the parser, so that line and column of what
-follows stay right and no entity, DTD or default attribute ever reaches libxml2. Recovered:
+follows stay right and no entity or DTD ever reaches libxml2. Recovered:
 
 * white space or byte order marks before the declaration (a warning each);
 * an encoding in the declaration that is unknown or wrong (see ``encodings``).
 
-Internal general entities are kept as ``Entities``. External ones, parameter entities and external
-subsets are noted and never followed: XML 1.0 (4.4.3) lets a non-validating reader do so.
+Internal general entities are kept as ``Entities``, attributes as ``Declarations``. External ones,
+parameter entities and external subsets are noted and never followed: XML 1.0 (4.4.3) lets a
+non-validating reader do so.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from impler_pipelines.errors import FeedMalformed
+from impler_pipelines.extraction.declared_attributes import Declarations, DeclaredAttribute
+from impler_pipelines.extraction.encodings import codec_named
 from impler_pipelines.extraction.limits import Limits
 
 _NAME = r"[^\s<>&;%\"'/\[\]=]+"
 _BLANK = " \t\r\n"
 _DECLARATION = re.compile(
     r"""<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?:"1\.[0-9]+"|'1\.[0-9]+')"""
-    r"""(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*(?:"[^"<>]*"|'[^'<>]*'))?"""
+    r"""(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*("[^"<>]*"|'[^'<>]*'))?"""
     r"""(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:"(?:yes|no)"|'(?:yes|no)'))?"""
     r"""[ \t\r\n]*\?>"""
 )
@@ -42,6 +45,13 @@ _SUBSET_ITEM = re.compile(
     |(?P<end>\]\s*>)""",
     re.DOTALL | re.VERBOSE,
 )
+_ATTLIST = re.compile(rf"<!ATTLIST\s+({_NAME})")
+_DECLARED_ATTRIBUTE = re.compile(
+    rf"""\s+(?P<name>{_NAME})\s+(?P<type>(?:NOTATION\s*)?\([^)]*\)|[A-Z]+)
+    \s+(?:\#REQUIRED|\#IMPLIED|(?:\#FIXED\s+)?(?P<default>{_LITERAL}))""",
+    re.VERBOSE,
+)
+_ENCODING_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]*")
 _MISC = re.compile(r"[ \t\r\n]+|<!--.*?-->|<\?(?!xml[ \t\r\n]).*?\?>", re.DOTALL)
 _CHARACTER = re.compile(r"&#(?:x([0-9a-fA-F]{1,6})|([0-9]{1,7}));")
 _ROOT = re.compile(r"<([^\s<>/!?]+)")
@@ -65,6 +75,7 @@ class Prolog:
     length: int
     blanked: bytes
     entities: Entities
+    attributes: Declarations
     doctype: bytes
     root: str
     warnings: tuple[str, ...] = ()
@@ -110,6 +121,8 @@ class _Reader:
         self.warnings: list[str] = []
         self.entities: dict[str, str] = {}
         self.external: set[str] = set()
+        self.attributes: dict[bytes, dict[bytes, DeclaredAttribute]] = {}
+        self._references = False
 
     def read(self) -> Prolog:
         self._leading_blank()
@@ -126,6 +139,7 @@ class _Reader:
             length=len(_bytes(self.text[: self.at])),
             blanked=_bytes("".join(self.parts)),
             entities=Entities(self.entities, frozenset(self.external)),
+            attributes=self.attributes,
             doctype=doctype,
             root=root,
             warnings=tuple(self.warnings),
@@ -156,6 +170,11 @@ class _Reader:
             raise _Unfinished
         if not (found := _DECLARATION.match(self.text, self.at)):
             raise self.malformed("its XML declaration can't be read")
+        encoding = (found[1] or "")[1:-1]
+        if codec_named(encoding) and not _ENCODING_NAME.fullmatch(encoding):
+            self.warnings.append(
+                f"The declaration spells its encoding {encoding!r}, as XML does not allow."
+            )
         self._blank(len(found[0]))
 
     def _misc(self) -> None:
@@ -173,6 +192,8 @@ class _Reader:
 
     def _root(self) -> str:
         found = _ROOT.match(self.text, self.at)
+        if self.text.startswith("&", self.at):
+            raise self.malformed("a reference stands where its first element should")
         if found is None:
             return ""  # the parser says what is wrong
         if found.end() == len(self.text):
@@ -203,10 +224,25 @@ class _Reader:
                 self.entities[name] = self._replacement(found["value"][1:-1])
             else:
                 self.external.add(name)
-        if re.match(r"<!ATTLIST[^\"']*[\"']", found["other"] or ""):
-            self._warn_once("Default attributes declared in the DOCTYPE are not applied.")
+        if found["reference"]:
+            self._references = True
+        elif attlist := _ATTLIST.match(found["other"] or ""):
+            self._attlist(attlist)
         self._blank(len(found[0]))
         return found["end"] is None
+
+    def _attlist(self, attlist: re.Match[str]) -> None:
+        """Keep what an ATTLIST declares; the first declaration of a name counts (XML 1.0, 3.3)."""
+        declared = self.attributes.setdefault(_bytes(attlist[1]), {})
+        for found in _DECLARED_ATTRIBUTE.finditer(attlist.string, attlist.end()):
+            default = None if found["default"] is None else _bytes(found["default"])
+            attribute = DeclaredAttribute(_bytes(found["name"]), found["type"] != "CDATA", default)
+            if not self._references:
+                declared.setdefault(attribute.name, attribute)
+            elif attribute.tokens or attribute.default is not None:
+                self._warn_once(
+                    "Attributes declared behind a parameter entity are not applied: it is not read."
+                )
 
     def _replacement(self, literal: str) -> str:
         return _CHARACTER.sub(self._character, literal)

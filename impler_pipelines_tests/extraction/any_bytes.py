@@ -37,7 +37,8 @@ def check(given: bytes) -> None:
     records = list(reading.records())
     assert len(records) == reading.record_count
     assert all(value is not None for record in records for value in record.values())
-    _readings_agree(reading, records, 1 + how * 3)
+    if records:  # else a run may say that the document is another kind than the one mapped
+        _readings_agree(reading, records, 1 + how * 3)
 
 
 def _rows(body: bytes, content_type: str | None) -> None:

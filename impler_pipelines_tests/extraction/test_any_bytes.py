@@ -19,6 +19,7 @@ FOUND = {
     "ends behind a root of which only one parser knows the name": (
         b"f\xef\xbb\xbf<\x8d :=''/></</<>"
     ),
+    "a known format without what its records stand in": b"\x04<opml>/body></opml>",
     "a brace in a namespace": b"\x00<r xmlns:p='}'><i p:x='1'>a</i><i><p:a>b</p:a></i></r>",
 }
 

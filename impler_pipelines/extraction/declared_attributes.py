@@ -1,0 +1,143 @@
+"""Applies what a DOCTYPE declares of attributes to the start tags in UTF-8 chunks.
+
+* An attribute that an element lacks gets its default (XML 1.0, 3.3.2). What that adds is capped
+  before it is built: a tag of four bytes may ask for a default of a megabyte.
+* Values of any type but CDATA lose white space around them, and have one space inside (3.3.3).
+* Only the internal subset counts, and of it what stands before the first parameter entity's
+  reference: that is never read, and may have declared otherwise (5.1).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from impler_pipelines.errors import LimitExceeded
+from impler_pipelines.extraction.limits import setting_of, value_too_large
+
+_NAME = rb"[^\s<>/!?&;'\"=]+"
+_PASSAGE = re.compile(rb"<!\[CDATA\[.*?\]\]>|<!--.*?-->|<\?.*?\?>", re.DOTALL)
+_OPENINGS = (b"<![CDATA[", b"<!--", b"<?")
+_INSIDE = rb"(?:[^\"'<>]++|\"[^\"<]*+\"|'[^'<]*+')*+"
+_START_TAG = re.compile(rb"<(" + _NAME + rb")(" + _INSIDE + rb")>")
+_UNFINISHED_TAG = re.compile(rb"<" + _NAME + _INSIDE + rb"(?:\"[^\"<]*|'[^'<]*)?\Z")
+_ATTRIBUTE = re.compile(rb"(\s+(" + _NAME + rb")\s*=\s*)(\"[^\"]*\"|'[^']*')")
+_SPACES = re.compile(rb"(?:[ \t\r\n]|&#0*32;|&#x0*20;)+")
+_MOST_HELD_BYTES = 10_000_000  # where libxml2 ends as well
+
+
+@dataclass(frozen=True)
+class DeclaredAttribute:
+    """``default`` is as written, with its quotation marks; None where there is none."""
+
+    name: bytes
+    tokens: bool
+    default: bytes | None
+
+
+Declarations = Mapping[bytes, Mapping[bytes, DeclaredAttribute]]
+
+
+class DeclaredAttributes:
+    """One pass over one document. ``declarations`` are by element and attribute.
+
+    ``with_entities`` replaces the entities of a default.
+    """
+
+    def __init__(
+        self,
+        declarations: Declarations,
+        with_entities: Callable[[Iterable[bytes]], Iterator[bytes]],
+        max_added_bytes: int,
+    ) -> None:
+        self._declarations = declarations
+        self._with_entities = with_entities
+        self._cap = max_added_bytes
+        self._added = 0
+        self._defaults: dict[DeclaredAttribute, bytes] = {}
+
+    def applied(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """``chunks`` with all start tags as they are meant. Raises ``LimitExceeded``."""
+        held: list[bytes] = []
+        size, wanted = 0, 0
+        for chunk in chunks:
+            held.append(chunk)
+            size += len(chunk)
+            if size < wanted:
+                continue
+            out, rest = self._step(b"".join(held))
+            if len(rest) > _MOST_HELD_BYTES:
+                raise value_too_large()
+            held, size = [rest], len(rest)
+            wanted = 2 * size  # what does not end is looked at a few times, not once a chunk
+            if out:
+                yield out
+        yield b"".join(held)
+
+    def _step(self, data: bytes) -> tuple[bytes, bytes]:
+        """``data`` with its tags rewritten, and what of it the next chunk may complete."""
+        out: list[bytes] = []
+        done = 0
+        at = data.find(b"<")
+        while at >= 0:
+            if tag := _START_TAG.match(data, at):
+                if declared := self._declarations.get(tag[1]):
+                    out += (data[done:at], self._tag(tag, declared))
+                    done = tag.end()
+                at = tag.end()
+            elif passage := _PASSAGE.match(data, at):
+                at = passage.end()
+            elif _may_go_on(data, at):
+                break
+            else:
+                at += 1
+            at = data.find(b"<", at)
+        end = at if at >= 0 else len(data)
+        return b"".join([*out, data[done:end]]), data[end:]
+
+    def _tag(self, tag: re.Match[bytes], declared: Mapping[bytes, DeclaredAttribute]) -> bytes:
+        inside, slash = tag[2].removesuffix(b"/"), tag[2][-1:] == b"/"
+        written: set[bytes] = set()
+
+        def normalised(found: re.Match[bytes]) -> bytes:
+            written.add(found[2])
+            attribute = declared.get(found[2])
+            tokens = attribute is not None and attribute.tokens
+            return found[1] + _tokens(found[3]) if tokens else found[0]
+
+        inside = _ATTRIBUTE.sub(normalised, inside)
+        added = [
+            self._default(attribute, attribute.default)
+            for attribute in declared.values()
+            if attribute.default is not None and attribute.name not in written
+        ]
+        return b"".join([b"<", tag[1], inside, *added, b"/>" if slash else b">"])
+
+    def _default(self, attribute: DeclaredAttribute, value: bytes) -> bytes:
+        if attribute not in self._defaults:
+            replaced = b"".join(self._with_entities([value]))
+            replaced = _tokens(replaced) if attribute.tokens else replaced
+            self._defaults[attribute] = b" " + attribute.name + b"=" + replaced
+        text = self._defaults[attribute]
+        self._added += len(text)
+        if self._added > self._cap:
+            raise LimitExceeded(
+                "The default attributes of the feed's DOCTYPE add too much to it",
+                f"{self._cap} bytes",
+                setting=setting_of("max_entity_expansion_bytes"),
+            )
+        return text
+
+
+def _may_go_on(data: bytes, at: int) -> bool:
+    """Whether more data may end what begins at ``at``."""
+    start = data[at : at + 9]
+    if any(start.startswith(o) or o.startswith(start) for o in _OPENINGS):
+        return True
+    return _UNFINISHED_TAG.match(data, at) is not None
+
+
+def _tokens(literal: bytes) -> bytes:
+    """The value in its quotation marks, its tokens with one space between them."""
+    return literal[:1] + _SPACES.sub(b" ", literal[1:-1]).strip(b" ") + literal[-1:]
