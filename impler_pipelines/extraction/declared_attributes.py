@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from impler_pipelines.errors import LimitExceeded
-from impler_pipelines.extraction.limits import setting_of, value_too_large
+from impler_pipelines.extraction.limits import Limits, setting_of, value_too_large
 
 _NAME = rb"[^\s<>/!?&;'\"=]+"
 _PASSAGE = re.compile(rb"<!\[CDATA\[.*?\]\]>|<!--.*?-->|<\?.*?\?>", re.DOTALL)
@@ -49,11 +49,12 @@ class DeclaredAttributes:
         self,
         declarations: Declarations,
         with_entities: Callable[[Iterable[bytes]], Iterator[bytes]],
-        max_added_bytes: int,
+        limits: Limits,
     ) -> None:
         self._declarations = declarations
         self._with_entities = with_entities
-        self._cap = max_added_bytes
+        self._limits = limits
+        self._cap = limits.max_entity_expansion_bytes
         self._added = 0
         self._defaults: dict[DeclaredAttribute, bytes] = {}
 
@@ -67,13 +68,21 @@ class DeclaredAttributes:
             if size < wanted:
                 continue
             out, rest = self._step(b"".join(held))
-            if len(rest) > _MOST_HELD_BYTES:
-                raise value_too_large()
+            self._check(rest)
             held, size = [rest], len(rest)
             wanted = 2 * size  # what does not end is looked at a few times, not once a chunk
             if out:
                 yield out
         yield b"".join(held)
+
+    def _check(self, held: bytes) -> None:
+        """Nothing that does not end is held for ever, and no tag of too many attributes."""
+        if len(held) > _MOST_HELD_BYTES:
+            raise value_too_large()
+        if held.startswith(_OPENINGS):
+            return
+        if held.count(b'="') + held.count(b"='") > self._limits.max_attributes:
+            raise self._limits.exceeded("max_attributes")
 
     def _step(self, data: bytes) -> tuple[bytes, bytes]:
         """``data`` with its tags rewritten, and what of it the next chunk may complete."""

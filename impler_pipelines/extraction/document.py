@@ -147,11 +147,8 @@ class Document:
         return EntityFilter(self.prolog.entities, self.limits.max_entity_expansion_bytes)
 
     def _declared_attributes(self) -> DeclaredAttributes:
-        return DeclaredAttributes(
-            self.prolog.attributes,
-            self._entity_filter().filtered,
-            self.limits.max_entity_expansion_bytes,
-        )
+        with_entities = self._entity_filter().filtered
+        return DeclaredAttributes(self.prolog.attributes, with_entities, self.limits)
 
     def _without_prolog(self) -> Iterator[bytes]:
         chunks = recoded(self.again(), self.decoding)

@@ -34,6 +34,7 @@ _OUT_OF_BOUNDS = {
 _PREFIX_MESSAGE = re.compile(r"Namespace prefix (\S+) (?:for \S+ )?on ")
 # What lxml takes as a name; no element of a document that parses has another.
 _POSSIBLE_NAME = re.compile(r"[^\x00-\x20{}<>&\x7f-\x9f\ud800-\udfff\ufffe\uffff]+")
+_NOT_ASCII = re.compile(rb"[\x80-\xff]+")
 _TAIL_BYTES = 1024  # what is looked at for the root's end tag
 _LONGEST_LOG = 100  # libxml2 stops writing errors down here, fatal ones too
 _SURVEY_SWEEP_BYTES = 1024**2  # when all elements are asked for, text needs its neighbours
@@ -262,8 +263,13 @@ def _junk_behind_the_root(chunks: Iterable[bytes]) -> FeedMalformed | None:
         ended = not depth
 
     parser.StartElementHandler, parser.EndElementHandler = start, end
-    opinion = _expats_opinion(parser, chunks)
+    opinion = _expats_opinion(parser, map(_in_ascii, chunks))
     return opinion if ended else None
+
+
+def _in_ascii(chunk: bytes) -> bytes:
+    """``chunk`` with letters for all else: expat knows fewer names than XML has by now."""
+    return _NOT_ASCII.sub(lambda found: b"X" + found[0].hex("X").encode(), chunk)
 
 
 def _expats_opinion(parser: expat.XMLParserType, chunks: Iterable[bytes]) -> FeedMalformed | None:

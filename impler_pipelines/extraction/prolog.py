@@ -47,7 +47,7 @@ _SUBSET_ITEM = re.compile(
 )
 _ATTLIST = re.compile(rf"<!ATTLIST\s+({_NAME})")
 _DECLARED_ATTRIBUTE = re.compile(
-    rf"""\s+(?P<name>{_NAME})\s+(?P<type>(?:NOTATION\s*)?\([^)]*\)|[A-Z]+)
+    rf"""\s+(?P<name>{_NAME})\s+(?P<type>(?:NOTATION\s*)?\([^()]*\)|[A-Z]+)
     \s+(?:\#REQUIRED|\#IMPLIED|(?:\#FIXED\s+)?(?P<default>{_LITERAL}))""",
     re.VERBOSE,
 )

@@ -20,6 +20,9 @@ FOUND = {
         b"f\xef\xbb\xbf<\x8d :=''/></</<>"
     ),
     "a known format without what its records stand in": b"\x04<opml>/body></opml>",
+    "a second root behind one with names that only one parser knows": (
+        b"\x00<r \x88:p='u'><i ></i><i><p:a>\xc3\xa9</p:a></i></r>mN<r sn:p='u'><i ></i></r>"
+    ),
     "a brace in a namespace": b"\x00<r xmlns:p='}'><i p:x='1'>a</i><i><p:a>b</p:a></i></r>",
 }
 
