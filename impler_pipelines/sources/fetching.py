@@ -26,6 +26,7 @@ from impler_pipelines import __version__
 from impler_pipelines.errors import FeedRefused, FeedUnavailable, LimitExceeded, UrlRefused
 from impler_pipelines.model import FeedState, SourceAuth
 from impler_pipelines.sources.answers import advice
+from impler_pipelines.sources.bounded_reads import bound_reads
 from impler_pipelines.sources.deadline import Deadline
 from impler_pipelines.sources.dialling import CONNECT_SECONDS, open_session
 from impler_pipelines.sources.freshness import (
@@ -266,6 +267,7 @@ class _Fetch:
 
     def _raw(self, response: requests.Response) -> Iterator[bytes]:
         size = 0
+        bound_reads(response)
         for chunk in response.raw.stream(_CHUNK_BYTES, decode_content=False):
             self._deadline.check()
             size += len(chunk)
