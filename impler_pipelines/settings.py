@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     max_feed_bytes: int = Field(default=2 * GIB, gt=0)
     fetch_timeout_seconds: float = Field(default=300, gt=0)
     max_redirects: int = Field(default=10, ge=0)
+    max_header_bytes: int = Field(default=256 * 1024, gt=0)
     max_prolog_bytes: int = Field(default=1024**2, gt=0)
     max_entity_expansion_bytes: int = Field(default=10 * 1024**2, gt=0)
     max_depth: int = Field(default=256, gt=0)

@@ -18,6 +18,7 @@ def fetch_policy(settings: Settings) -> FetchPolicy:
     return FetchPolicy(
         allow_private_addresses=settings.allow_private_addresses,
         max_bytes=settings.max_feed_bytes,
+        max_header_bytes=settings.max_header_bytes,
         timeout_seconds=settings.fetch_timeout_seconds,
         max_redirects=settings.max_redirects,
         user_agent=settings.user_agent or USER_AGENT,

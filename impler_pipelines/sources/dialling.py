@@ -25,6 +25,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from impler_pipelines.sources.addresses import ResolvedAddress, check_address
+from impler_pipelines.sources.bounded_reads import BoundedResponse
 from impler_pipelines.sources.deadline import Deadline
 
 CONNECT_SECONDS = 10.0
@@ -34,7 +35,12 @@ Dial = Callable[[HTTPConnection], socket.socket]
 
 
 def open_session(
-    *, url_shown: Callable[[], str], deadline: Deadline, allow_private: bool, user_agent: str
+    *,
+    url_shown: Callable[[], str],
+    deadline: Deadline,
+    allow_private: bool,
+    max_header_bytes: int,
+    user_agent: str,
 ) -> requests.Session:
     """A session without proxies, netrc, cookies or redirects, whose connections are guarded.
 
@@ -54,7 +60,7 @@ def open_session(
         deadline.watch(sock)
         return sock
 
-    adapter = _GuardedAdapter(dial)
+    adapter = _GuardedAdapter(dial, max_header_bytes)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return session
@@ -72,21 +78,29 @@ class _Session(requests.Session):
 
 
 class _GuardedAdapter(HTTPAdapter):
-    def __init__(self, dial: Dial) -> None:
+    def __init__(self, dial: Dial, max_header_bytes: int) -> None:
         self._dial = dial
+        self._max_header_bytes = max_header_bytes
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _guarded_pools(self._dial)
+        self.poolmanager.pool_classes_by_scheme = _guarded_pools(self._dial, self._max_header_bytes)
 
 
-def _guarded_pools(dial: Dial) -> dict[str, type[HTTPConnectionPool]]:
+def _guarded_pools(dial: Dial, max_header_bytes: int) -> dict[str, type[HTTPConnectionPool]]:
+    class Response(BoundedResponse):
+        most_header_bytes = max_header_bytes
+
     class Plain(HTTPConnection):
+        response_class = Response
+
         def _new_conn(self) -> socket.socket:
             return dial(self)
 
     class Secure(HTTPSConnection):
+        response_class = Response
+
         def _new_conn(self) -> socket.socket:
             return dial(self)
 

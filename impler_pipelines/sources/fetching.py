@@ -26,7 +26,6 @@ from impler_pipelines import __version__
 from impler_pipelines.errors import FeedRefused, FeedUnavailable, LimitExceeded, UrlRefused
 from impler_pipelines.model import FeedState, SourceAuth
 from impler_pipelines.sources.answers import advice
-from impler_pipelines.sources.bounded_reads import bound_reads
 from impler_pipelines.sources.deadline import Deadline
 from impler_pipelines.sources.dialling import CONNECT_SECONDS, open_session
 from impler_pipelines.sources.freshness import (
@@ -63,6 +62,7 @@ class FetchPolicy:
 
     allow_private_addresses: bool = False
     max_bytes: int = 2 * 1024**3
+    max_header_bytes: int = 256 * 1024
     timeout_seconds: float = 300
     max_redirects: int = 10
     user_agent: str = USER_AGENT
@@ -144,6 +144,7 @@ class _Fetch:
             url_shown=self._shown,
             deadline=self._deadline,
             allow_private=self._policy.allow_private_addresses,
+            max_header_bytes=self._policy.max_header_bytes,
             user_agent=self._policy.user_agent,
         )
         with session, translated(self._shown, self._deadline):
@@ -267,7 +268,6 @@ class _Fetch:
 
     def _raw(self, response: requests.Response) -> Iterator[bytes]:
         size = 0
-        bound_reads(response)
         for chunk in response.raw.stream(_CHUNK_BYTES, decode_content=False):
             self._deadline.check()
             size += len(chunk)

@@ -145,8 +145,12 @@ ATTACKS: dict[str, tuple[str, Callable[[], bytes]]] = {
         lambda: doctype(_laughs(), "<a b='&l11;'/>"),
     ),
     "a billion laughs in a default": (
-        "read",
+        "IMPLER_MAX_ENTITY_EXPANSION_BYTES",
         lambda: doctype(f"{_laughs()}<!ATTLIST a b CDATA '&l11;'>", "<a/>"),
+    ),
+    "quadratic blowup of a default": (
+        "IMPLER_MAX_ENTITY_EXPANSION_BYTES",
+        lambda: doctype(f"<!ATTLIST i b CDATA '{'x' * 100_000}'>", f"<a>{'<i/>' * 100_000}</a>"),
     ),
     "quadratic blowup": (
         "IMPLER_MAX_ENTITY_EXPANSION_BYTES",

@@ -14,6 +14,7 @@ import brotli
 import pytest
 import zstandard
 
+from impler_pipelines_tests.measured_run import ROOT
 from impler_pipelines_tests.sources.flood import fetched
 from impler_pipelines_tests.sources.http_server import Answer, Server, answer, serving
 
@@ -21,15 +22,19 @@ OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 IN_TIME = "IMPLER_FETCH_TIMEOUT_SECONDS"
 TOO_LARGE = "IMPLER_MAX_FEED_BYTES"
+HEAD_TOO_LARGE = "IMPLER_MAX_HEADER_BYTES"
+LINE_TOO_LONG = "A header of the server's answer is too long: the limit is 65536 bytes"
+TOO_MANY = "The server's answer has too many headers: the limit is 99 headers"
 BROKEN_OFF = "FeedUnavailable"
 
 # What it begins with, what it sends over and over, and what is said.
 FLOODS = {
-    "answers that are to continue": (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, IN_TIME),
-    "a status line": (b"HTTP/1.1 200 ", b"O" * 65536, BROKEN_OFF),
-    "a header": (OK + b"X: ", b"y" * 65536, BROKEN_OFF),
-    "headers": (OK, b"X: y\r\n" * 10_000, BROKEN_OFF),
-    "lines of a folded header": (OK + b"X: y\r\n", b" z\r\n" * 10_000, BROKEN_OFF),
+    "answers that are to continue": (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, HEAD_TOO_LARGE),
+    "a status line": (b"HTTP/1.1 200 ", b"O" * 65536, LINE_TOO_LONG),
+    "a header": (OK + b"X: ", b"y" * 65536, LINE_TOO_LONG),
+    "headers": (OK, b"X: y\r\n" * 10_000, TOO_MANY),
+    "lines of a folded header": (OK + b"X: y\r\n", b" z\r\n" * 10_000, TOO_MANY),
+    "long headers": (OK, b"X: " + b"y" * 60_000 + b"\r\n", HEAD_TOO_LARGE),
     "a body without a length": (OK + b"\r\n", b"x" * 65536, TOO_LARGE),
     "a body of a negative length": (OK + b"Content-Length: -1\r\n\r\n", b"x" * 65536, TOO_LARGE),
     "a length of many digits": (
@@ -119,6 +124,16 @@ def test_a_flood_takes_no_more_than_the_limits(server: Server, name: str) -> Non
     assert said in outcome.came_of
     assert outcome.mb < 80  # the ten megabytes that may be fetched, and the libraries
     assert outcome.cpu_seconds < 4
+
+
+@pytest.mark.parametrize("told", [HEAD_TOO_LARGE, LINE_TOO_LONG, TOO_MANY])
+def test_what_is_told_is_documented(told: str) -> None:
+    assert told in (ROOT / "docs" / "limits.md").read_text()
+
+
+def test_as_many_headers_as_are_allowed(server: Server) -> None:
+    server.routes["/f"] = answer(body=b"<r/>", **{f"X_{n}": "y" for n in range(90)})
+    assert fetched(server.url("/f")).came_of == "fetched"
 
 
 @pytest.mark.parametrize("name", BOMBS)
