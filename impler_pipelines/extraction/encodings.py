@@ -1,12 +1,15 @@
 """Decides which encoding a document is in, and says when a label contradicts the bytes.
 
-Order of belief: byte order mark, HTTP charset (RFC 7303), declaration, UTF-8, Windows-1252.
+Order of belief: byte order mark, HTTP charset (RFC 7303), declaration, UTF-8, what the text looks
+like if it is not Latin (``guessed_encoding``), Windows-1252.
 
 * A label that the bytes contradict is left for the next one, with a warning.
 * Any bytes decode as a single-byte encoding; bytes that are valid UTF-8 beyond ASCII are taken as
   UTF-8 whatever such a label says: text in another encoding is never valid UTF-8 by accident for
   more than a few characters.
 * ``iso-8859-1`` with bytes from 0x80 to 0x9F is Windows-1252, as in the WHATWG encoding standard.
+* A label of a Latin encoding on text that is none is not believed, nor one of another encoding of
+  the same script in which the text makes no sense: Russian as KOI8-R and as Windows-1251.
 * UTF-8 with a few foreign bytes stays UTF-8, and those bytes are read as Windows-1252.
 """
 
@@ -15,10 +18,11 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.message import Message
 
 from impler_pipelines.errors import FeedMalformed
+from impler_pipelines.extraction.guessed_encoding import TextSample
 
 UTF_8 = "utf-8"
 WINDOWS_1252 = "cp1252"
@@ -180,6 +184,7 @@ class _Survey:
     sequences: int = 0  # characters beyond ASCII that are valid UTF-8
     strays: int = 0  # bytes that are not part of any
     controls: bool = False  # bytes 0x80-0x9F: never meant in ISO 8859
+    sample: TextSample = field(default_factory=TextSample)
 
 
 def _survey(chunks: Iterable[bytes]) -> _Survey:
@@ -199,6 +204,7 @@ def _survey(chunks: Iterable[bytes]) -> _Survey:
             continue
         seen.ascii_only = False
         seen.controls = seen.controls or re.search(rb"[\x80-\x9f]", chunk) is not None
+        seen.sample.add(chunk)
         text = decoder.decode(chunk)
         seen.sequences += sum(map(len, re.findall(r"[^\x00-\x7f]+", text)))
     decoder.decode(b"", final=True)
@@ -284,6 +290,8 @@ def _agreed(codec: str, seen: _Survey, again: Chunks) -> Decoding | None:
     if not _is_multibyte(codec):
         if seen.utf8 and not seen.ascii_only and _covers_ascii(codec):
             return Decoding(UTF_8)
+        if not seen.utf8 and seen.sample.guess_against(codec):
+            return None
         if codec == "iso8859-1" and seen.controls and _decodes(again(), WINDOWS_1252):
             return Decoding(WINDOWS_1252)
     elif seen.utf8 and seen.sequences >= _CERTAIN_SEQUENCES:
@@ -300,6 +308,10 @@ def _is_multibyte(codec: str) -> bool:
 def _unlabelled(seen: _Survey, again: Chunks) -> Decoding:
     if seen.utf8:
         return Decoding(UTF_8)
+    guess = seen.sample.guess() if seen.strays > seen.sequences else None
+    codec = codec_named(guess) if guess else None
+    if codec and _decodes(again(), codec):
+        return Decoding(codec)
     if seen.sequences:
         return Decoding(UTF_8, _MIXED)
     if _decodes(again(), WINDOWS_1252):
