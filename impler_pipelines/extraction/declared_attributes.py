@@ -17,10 +17,14 @@ from impler_pipelines.errors import LimitExceeded
 from impler_pipelines.extraction.limits import Limits, setting_of, value_too_large
 
 _NAME = rb"[^\s<>/!?&;'\"=]+"
-_PASSAGE = re.compile(rb"<!\[CDATA\[.*?\]\]>|<!--.*?-->|<\?.*?\?>", re.DOTALL)
 _OPENINGS = (b"<![CDATA[", b"<!--", b"<?")
 _INSIDE = rb"(?:[^\"'<>]++|\"[^\"<]*+\"|'[^'<]*+')*+"
-_START_TAG = re.compile(rb"<(" + _NAME + rb")(" + _INSIDE + rb")>")
+# A start tag, or a passage in which there is none; of what does not end, its beginning.
+_TOKEN = re.compile(
+    rb"<(" + _NAME + rb")(" + _INSIDE + rb")>"
+    rb"|<!\[CDATA\[.*?\]\]>|<!--.*?-->|<\?.*?\?>|<!\[CDATA\[|<!--|<\?",
+    re.DOTALL,
+)
 _UNFINISHED_TAG = re.compile(rb"<" + _NAME + _INSIDE + rb"(?:\"[^\"<]*|'[^'<]*)?\Z")
 _ATTRIBUTE = re.compile(rb"(\s+(" + _NAME + rb")\s*=\s*)(\"[^\"]*\"|'[^']*')")
 _SPACES = re.compile(rb"(?:[ \t\r\n]|&#0*32;|&#x0*20;)+")
@@ -87,22 +91,18 @@ class DeclaredAttributes:
     def _step(self, data: bytes) -> tuple[bytes, bytes]:
         """``data`` with its tags rewritten, and what of it the next chunk may complete."""
         out: list[bytes] = []
-        done = 0
-        at = data.find(b"<")
-        while at >= 0:
-            if tag := _START_TAG.match(data, at):
-                if declared := self._declarations.get(tag[1]):
-                    out += (data[done:at], self._tag(tag, declared))
-                    done = tag.end()
-                at = tag.end()
-            elif passage := _PASSAGE.match(data, at):
-                at = passage.end()
-            elif _may_go_on(data, at):
+        done = end = 0
+        for found in _TOKEN.finditer(data):
+            if found[0] in _OPENINGS:
+                end = found.start()
                 break
-            else:
-                at += 1
-            at = data.find(b"<", at)
-        end = at if at >= 0 else len(data)
+            end = found.end()
+            if found[1] and (declared := self._declarations.get(found[1])):
+                out += (data[done : found.start()], self._tag(found, declared))
+                done = end
+        else:
+            last = data.rfind(b"<", end)
+            end = last if last >= 0 and _may_go_on(data, last) else len(data)
         return b"".join([*out, data[done:end]]), data[end:]
 
     def _tag(self, tag: re.Match[bytes], declared: Mapping[bytes, DeclaredAttribute]) -> bytes:
@@ -142,7 +142,7 @@ class DeclaredAttributes:
 def _may_go_on(data: bytes, at: int) -> bool:
     """Whether more data may end what begins at ``at``."""
     start = data[at : at + 9]
-    if any(start.startswith(o) or o.startswith(start) for o in _OPENINGS):
+    if any(opening.startswith(start) for opening in _OPENINGS):
         return True
     return _UNFINISHED_TAG.match(data, at) is not None
 

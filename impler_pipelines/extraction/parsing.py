@@ -25,7 +25,14 @@ from impler_pipelines.extraction.tag_guard import TagGuard
 
 _LIBXML2_DEPTH = 256  # above it libxml2 wants huge_tree, which stops at 2048
 _UNDECLARED_PREFIX = etree.ErrorTypes.NS_ERR_UNDEFINED_NAMESPACE
-_HARMLESS = {_UNDECLARED_PREFIX, etree.ErrorTypes.WAR_NS_URI, etree.ErrorTypes.WAR_NS_URI_RELATIVE}
+# Errors to libxml2 that leave a document well-formed (XML 1.0): they are of other specifications.
+_HARMLESS = {
+    _UNDECLARED_PREFIX,
+    etree.ErrorTypes.WAR_NS_URI,
+    etree.ErrorTypes.NS_ERR_COLON,  # in the name of a processing instruction
+    etree.ErrorTypes.DTD_XMLID_VALUE,
+    etree.ErrorTypes.DTD_ID_REDEFINED,
+}
 _OUT_OF_BOUNDS = {
     etree.ErrorTypes.ERR_RESOURCE_LIMIT,
     etree.ErrorTypes.ERR_NAME_TOO_LONG,
@@ -101,7 +108,7 @@ class _Reading:
             parser.close()
         except etree.XMLSyntaxError as error:
             log = parser.feed_error_log
-            if any(entry.type not in _HARMLESS for entry in log):
+            if not all(map(_is_harmless, log)):
                 raise self._explained(parser, cut_short=not self._root_is_closed()) from error
             if len(log) >= _LONGEST_LOG and (opinion := _second_opinion(self._document.chunks())):
                 raise opinion from error
@@ -124,7 +131,7 @@ class _Reading:
         return re.search(rb"</" + root + rb"\s*>", self._tail) is not None
 
     def _explained(self, parser: Parser, *, cut_short: bool = False) -> PipelineError:
-        entries = [e for e in parser.feed_error_log if e.type not in _HARMLESS]
+        entries = [e for e in parser.feed_error_log if not _is_harmless(e)]
         if not entries:
             opinion = _second_opinion(self._document.chunks())
             return opinion or FeedMalformed("it can't be parsed")
@@ -140,6 +147,10 @@ class _Reading:
             if entry.type == etree.ErrorTypes.ERR_NAME_TOO_LONG
             else value_too_large()
         )
+
+
+def _is_harmless(entry: etree._LogEntry) -> bool:
+    return entry.level == etree.ErrorLevels.WARNING or entry.type in _HARMLESS
 
 
 class _Nothing:

@@ -101,6 +101,21 @@ class TestReferences:
             read_feed(document)
 
 
+@pytest.mark.parametrize(
+    "item",
+    [
+        pytest.param("<a xml:id='23'>1</a>", id="an xml:id that is no name"),
+        pytest.param("<a xml:id='b'>1</a><c xml:id='b'/>", id="two of one xml:id"),
+        pytest.param("<?p:q?><a>1</a>", id="a colon in an instruction's name"),
+        pytest.param("<a xmlns='not a URI'>1</a>", id="a namespace that is no URI"),
+        pytest.param("<a xmlns='relative'><p:b/>1</a>", id="a relative one, a prefix without any"),
+        pytest.param("<a xml:space='tight'><p:b/>1</a>", id="a value of xml:space, such a prefix"),
+    ],
+)
+def test_what_other_specifications_forbid_is_read(item: str) -> None:
+    assert value(f"<rss><channel><item>{item}</item></channel></rss>".encode()) == "1"
+
+
 @pytest.mark.parametrize("name", [" utf-8", "utf:8", "_utf-8", "utf/8", "utf~8"])
 def test_an_encoding_that_is_spelled_wrongly_is_told(name: str) -> None:
     document = f"<?xml version='1.0' encoding='{name}'?><r><i>é</i><i>b</i></r>".encode()
