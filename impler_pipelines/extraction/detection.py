@@ -1,7 +1,7 @@
 """Finds the element that is the record, from a document's shape and what is known of formats.
 
 * A known vocabulary decides, also where a feed holds one record or none: RSS ``item``, Atom
-  ``entry``, RDF ``item``, sitemap ``url`` and ``sitemap``, OPML ``outline``.
+  ``entry``, RDF ``item``, sitemap ``url`` and ``sitemap``, OPML ``outline``, and some more.
 * Elsewhere it is the outermost element that repeats and has structure, not the most frequent one:
   a list nested in the records may well outnumber them.
 * A repeating element that only groups others (little of its own, a list of richer elements
@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -26,6 +27,7 @@ from impler_pipelines.extraction.vocabulary import (
 )
 
 _MOST_CANDIDATES = 10
+_LEAST_OWN = 0.25  # of an element's values, so that what it has besides a list is no heading of it
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,7 @@ def detect(root: Shape) -> Detection:
     """The format, the record path and what else it could be."""
     vocabulary = known_vocabulary(root)
     found = _known_record(root, vocabulary) if vocabulary else None
-    if vocabulary and found is None and vocabulary.format not in {"xml", "rdf"}:
-        path = " > ".join((root.name, *(_prefixed(root, n) for n in vocabulary.paths[0])))
+    if vocabulary and found is None and (path := _path_of_none(root, vocabulary)):
         return Detection(vocabulary.format, path, (Candidate(path, 0, 1.0),))
     if root.local_name == "entry" and root.namespace in {ATOM, ATOM_03}:
         return Detection("atom", root.name, (Candidate(root.name, root.count, 1.0),))
@@ -80,9 +81,18 @@ def detect(root: Shape) -> Detection:
     return Detection(kind, record.path, _candidates(root, record, certain=certain))
 
 
-def _prefixed(root: Shape, name: str) -> str:
-    prefix = root.name.rpartition(":")[0]
-    return f"{prefix}:{name}" if prefix and root.local_name != "RDF" else name
+def _path_of_none(root: Shape, vocabulary: Vocabulary) -> str | None:
+    """Where the records of a feed without any would be; None where that is not certain."""
+    if vocabulary.format == "xml":
+        return None
+    named_alike: Shape | None = root
+    if vocabulary.format == "rdf":  # other RDF than RSS 1.0 has no channel
+        named_alike = next((c for c in root.children.values() if c.local_name == "channel"), None)
+    if named_alike is None:
+        return None
+    prefix = named_alike.name.rpartition(":")[0]
+    below = (f"{prefix}:{name}" if prefix else name for name in vocabulary.paths[0])
+    return " > ".join((root.name, *below))
 
 
 def _known_record(root: Shape, vocabulary: Vocabulary) -> Shape | None:
@@ -147,33 +157,54 @@ def _measures(root: Shape) -> dict[Shape, _Measure]:
 
 def _outermost_record(root: Shape) -> Shape | None:
     measures = _measures(root)
-    best = _best(list(_outermost(root, hints=True)), measures)
-    while best is not None:
-        inner = _best(list(_outermost(best, hints=False)), measures)
-        if inner is None or not _only_groups(best, inner, measures):
-            return best
-        best = inner
-    return None
+    best = _best(list(_outermost(root, measures)), measures)
+    return _ungrouped(_not_a_part(best, measures), measures) if best else None
 
 
-def _outermost(top: Shape, *, hints: bool) -> Iterator[Shape]:
-    """The repeating shapes below ``top`` that have no repeating one between; likely names too."""
+def _not_a_part(shape: Shape, measures: dict[Shape, _Measure]) -> Shape:
+    """The one element of its kind that ``shape`` is a minor list of, else ``shape``.
+
+    A feed of a single record holds nothing else that repeats than the lists of that record.
+    """
+    within = measures[shape]
+    for above in itertools.takewhile(lambda s: not s.repeats and s.parent, shape.above()):
+        around = measures[above]
+        own = around.mass - within.mass
+        if around.fields >= max(2 * within.fields, 3) and own >= _LEAST_OWN * around.mass:
+            return above
+    return shape
+
+
+def _ungrouped(outer: Shape, measures: dict[Shape, _Measure]) -> Shape:
+    """The records that ``outer``, or what repeats in it, only groups; else ``outer``."""
+    inner = _best(list(_outermost(outer)), measures)
+    if inner is None:
+        return outer
+    record = _ungrouped(inner, measures)
+    return record if _only_groups(outer, record, measures) else outer
+
+
+def _outermost(top: Shape, measures: dict[Shape, _Measure] | None = None) -> Iterator[Shape]:
+    """The repeating shapes below ``top`` that have no repeating one between.
+
+    With ``measures`` those, too, that come once and look like the one record of their list.
+    """
     for child in top.children.values():
-        if child.repeats or (hints and _is_hinted(child)):
+        if child.repeats or (measures and _is_hinted(child, measures)):
             yield child
         else:
-            yield from _outermost(child, hints=hints)
+            yield from _outermost(child, measures)
 
 
-def _is_hinted(shape: Shape) -> bool:
-    """Whether an element that comes once looks like the one record of its list."""
+def _is_hinted(shape: Shape, measures: dict[Shape, _Measure]) -> bool:
     if not shape.children or shape.parent is None:
         return False
-    alone = len(shape.parent.children) == 1 or _is_plural(shape.parent.local_name, shape.local_name)
-    name = shape.local_name.lower()
     if _is_plural(shape.parent.local_name, shape.local_name):
         return True
-    return alone and name in RECORD_NAMES and name not in GROUP_NAMES
+    measure = measures[shape]
+    most_of_it = measure.fields >= 2 and 2 * measure.mass >= measures[shape.parent].mass
+    name = shape.local_name.lower().removeprefix(shape.parent.local_name.lower())
+    return most_of_it and name in RECORD_NAMES and name not in GROUP_NAMES
 
 
 def _is_plural(many: str, one: str) -> bool:
