@@ -35,7 +35,10 @@ _AT_A_TIME = 16
 _RETRY_AFTER_SECONDS = 10
 _LONGEST_WAIT_SECONDS = 30.0  # for a turn at a host: a person is waiting
 _HEAD_BYTES = 2 * 1024**2  # a page announces its feeds in its head
-_WEB_PAGE = re.compile(rb"<!doctype\s+html\b|<html[\s>]", re.IGNORECASE)
+_WEB_PAGE = re.compile(
+    rb"(?:\s|\xef\xbb\xbf|<!--.*?-->|<\?.*?\?>)*+<(?:!doctype\s+html\b|html[\s>]|head[\s>])",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 class FeedReader:
@@ -74,7 +77,7 @@ class FeedReader:
                 page = _web_page(file)
                 if page is None:
                     raise
-                found = find_announced_feeds(page, fetched.url)
+                found = find_announced_feeds(page, fetched.url, fetched.content_type)
                 raise WebPageGiven(public_url(url), [asdict(feed) for feed in found]) from error
 
     def _read(
@@ -139,7 +142,7 @@ def in_a_new_thread(read: Callable[[], T]) -> T:
 def _web_page(file: BinaryIO) -> bytes | None:
     file.seek(0)
     head = file.read(_HEAD_BYTES)
-    return head if _WEB_PAGE.search(head[:4096]) else None
+    return head if _WEB_PAGE.match(head) else None
 
 
 async def _feed_reader_of(request: Request) -> FeedReader:

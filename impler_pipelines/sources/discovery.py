@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from dataclasses import dataclass
+from email.message import Message
 from urllib.parse import urljoin, urlsplit
 
 from lxml import etree, html
@@ -30,32 +33,65 @@ class AnnouncedFeed:
     type: str
 
 
-def find_announced_feeds(page: bytes, base_url: str) -> tuple[AnnouncedFeed, ...]:
+def find_announced_feeds(
+    page: bytes, base_url: str, content_type: str | None = None
+) -> tuple[AnnouncedFeed, ...]:
     """The feeds that the HTML ``page`` at ``base_url`` announces, in order, each URL once.
 
-    Looks at the first 2 MiB. Bytes that are no HTML announce nothing.
+    ``content_type`` is HTTP's, for its charset. Looks at the first 2 MiB. Bytes that are no HTML
+    announce nothing.
     """
+    if len(page) > _MOST_BYTES:
+        page = page[: page.rfind(b">", 0, _MOST_BYTES) + 1]  # not within a character
     try:
-        root = html.document_fromstring(page[:_MOST_BYTES])
+        root = _parsed(page, content_type)
     except (etree.LxmlError, ValueError):
         return ()
-    base = next((urljoin(base_url, b.get("href")) for b in root.iter("base") if b.get("href")), "")
+    bases = (element.get("href") for element in root.iter("base"))
+    base = next((base for href in bases if (base := _joined(base_url, href))), base_url)
     found: dict[str, AnnouncedFeed] = {}
     for link in root.iter("link"):
-        feed = _announced(link, base or base_url)
+        feed = _announced(link, base)
         if feed is not None and len(found) < _MOST_FEEDS:
             found.setdefault(feed.url, feed)
     return tuple(found.values())
 
 
+def _parsed(page: bytes, content_type: str | None) -> etree._Element:
+    """UTF-8 is told by its bytes; else HTTP's charset counts, else what the page declares.
+
+    Left to itself, libxml2 takes a page that declares nothing for Latin-1.
+    """
+    message = Message()
+    message["Content-Type"] = " ".join((content_type or "").split())
+    for encoding in ("utf-8", message.get_content_charset()):
+        with suppress(LookupError, UnicodeDecodeError):
+            text = page.decode(encoding or "ascii")
+            return html.document_fromstring(text.encode(), html.HTMLParser(encoding="utf-8"))
+    return html.document_fromstring(page)
+
+
+def _joined(base: str, href: str | None) -> str | None:
+    """``href`` from ``base``; None for what is no address."""
+    try:
+        return urljoin(base, href.strip()) if href and href.strip() else None
+    except ValueError:
+        return None
+
+
+def _without_feed_scheme(href: str) -> str:
+    """Old pages write ``feed://host/path`` and ``feed:https://host/path``."""
+    bare = re.sub(r"^\s*feed:", "", href, flags=re.IGNORECASE)
+    return f"http:{bare}" if bare != href and bare.startswith("//") else bare
+
+
 def _announced(link: etree._Element, base: str) -> AnnouncedFeed | None:
     rel = (link.get("rel") or "").lower().split()
     kind = (link.get("type") or "").partition(";")[0].strip().lower()
-    href = (link.get("href") or "").strip()
-    if not href or "alternate" not in rel or kind not in _FEED_TYPES or "stylesheet" in rel:
+    url = _joined(base, _without_feed_scheme(link.get("href") or ""))
+    if not url or "alternate" not in rel or kind not in _FEED_TYPES or "stylesheet" in rel:
         return None
     try:
-        url = urljoin(base, href)
         check_url(url)
     except (ValueError, UrlRefused):
         return None

@@ -101,6 +101,11 @@ class TestInspectFeed:
             {"url": "https://news.test/atom", "title": "", "type": "application/atom+xml"},
         ]
 
+    def test_the_encoding_of_a_web_page(self, app: HostApp, feed_server: FeedServer) -> None:
+        page = f"\ufeff<!-- x --><!DOCTYPE html>{PAGE.replace('All', 'Größe')}"
+        body = app.refused(502, "POST", INSPECT, {"url": feed_server.serve("/shop", page)})
+        assert body["feeds"][0]["title"] == "Größe"
+
     def test_a_web_page_without_feeds(self, app: HostApp, feed_server: FeedServer) -> None:
         url = feed_server.serve("/shop", "<html><body>Hello</body></html>")
         assert app.refused(502, "POST", INSPECT, {"url": url})["feeds"] == []
@@ -110,6 +115,9 @@ class TestInspectFeed:
         [
             pytest.param(404, "gone", "404", id="not found"),
             pytest.param(200, "<rss><channel><item></channel></rss>", "line 1", id="malformed"),
+            pytest.param(
+                200, "<r><i><![CDATA[<html>]]></i><i></r>", "line 1", id="malformed, a page inside"
+            ),
             pytest.param(200, "{}", "JSON", id="JSON"),
             pytest.param(200, "", "empty", id="empty"),
             pytest.param(200, "<nothing/>", "record", id="no records"),
