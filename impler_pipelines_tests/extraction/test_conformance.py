@@ -121,3 +121,13 @@ def test_an_encoding_that_is_spelled_wrongly_is_told(name: str) -> None:
     document = f"<?xml version='1.0' encoding='{name}'?><r><i>é</i><i>b</i></r>".encode()
     [warning] = read_feed(document).warnings
     assert repr(name) in warning
+
+
+def test_references_by_the_thousand_are_replaced_and_counted_one_for_one() -> None:
+    once = "<a>&nbsp;&lt;&eacute;<![CDATA[&nbsp;]]><!--&nbsp;-->&#38;nbsp;</a>"
+    document = f"<rss><channel><item>{once * 20_000}</item></channel></rss>".encode()
+    reading = read_feed(document)
+    [record] = reading.records()
+    assert record[f"{RSS_ITEM} > a"] == ["\xa0<é&nbsp;&nbsp;"] * 20_000
+    [warning] = reading.warnings
+    assert warning.startswith("40000 HTML entities")
