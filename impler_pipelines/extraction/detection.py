@@ -164,15 +164,22 @@ def _outermost_record(root: Shape) -> Shape | None:
 def _not_a_part(shape: Shape, measures: dict[Shape, _Measure]) -> Shape:
     """The one element of its kind that ``shape`` is a minor list of, else ``shape``.
 
-    A feed of a single record holds nothing else that repeats than the lists of that record.
+    A feed of a single record holds nothing else that repeats than the lists of that record. Where
+    ``shape`` is named like a record, and what is around it is not, that is the head of a list.
     """
     within = measures[shape]
     for above in itertools.takewhile(lambda s: not s.repeats and s.parent, shape.above()):
+        if _is_named_record(shape) and not _is_named_record(above):
+            continue
         around = measures[above]
         own = around.mass - within.mass
         if around.fields >= max(2 * within.fields, 3) and own >= _LEAST_OWN * around.mass:
             return above
     return shape
+
+
+def _is_named_record(shape: Shape) -> bool:
+    return shape.local_name.lower() in RECORD_NAMES
 
 
 def _ungrouped(outer: Shape, measures: dict[Shape, _Measure]) -> Shape:
@@ -220,7 +227,7 @@ def _weight(shape: Shape, measures: dict[Shape, _Measure]) -> float:
     weight = float(measure.mass) or 0.5 * shape.count
     if not measure.structured:
         weight *= 0.05
-    if shape.local_name.lower() in RECORD_NAMES:
+    if _is_named_record(shape):
         weight *= 3
     if shape.parent is not None and _is_plural(shape.parent.local_name, shape.local_name):
         weight *= 2

@@ -60,6 +60,11 @@ class TestKnownFormats:
                 '<feed xmlns="http://purl.org/atom/ns#"><entry><id>1</id></entry></feed>',
                 ("atom", "feed > entry", 1), id="atom 0.3",
             ),
+            pytest.param(
+                f"<rdf:RDF {RDF}><channel><title>t</title></channel></rdf:RDF>",
+                ("rdf", "rdf:RDF > item", 0),
+                id="rss 1.0 of none",
+            ),
             pytest.param(f"<entry {ATOM}><id>1</id></entry>", ("atom", "entry", 1), id="an atom entry"),
             pytest.param(
                 f"<urlset {SITEMAP}><url><loc>l</loc></url></urlset>", ("sitemap", "urlset > url", 1), id="sitemap"

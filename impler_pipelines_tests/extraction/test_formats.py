@@ -12,6 +12,10 @@ from impler_pipelines.extraction import read_feed
 # An outline names an element and how often it comes, and lists what it holds: attributes (@) and
 # elements, else a text.
 FORMATS = {
+    "a head and few items": (
+        "reply(answer(page,total,next,time,size,item*2(id,name)))",
+        "reply > answer > item",
+    ),
     "heureka": (
         (
             "SHOP(SHOPITEM*3(ITEM_ID,PRODUCTNAME,URL,PRICE_VAT,PARAM*4(PARAM_NAME,VAL),"
