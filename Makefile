@@ -21,7 +21,7 @@ demo: $(VENV)/.runtime ## see it work: a sample feed becomes rows, in a temporar
 
 test: $(VENV)/.dev ## the whole test suite, with its own PostgreSQL
 	@echo "make: running the tests, in parallel"
-	@$(BIN)/pytest -n auto --maxschedchunk 1 $(PYTEST_ARGS)
+	@$(BIN)/pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
 run: $(VENV)/.runtime ## everything in the foreground, Ctrl-C stops it; DEMO=1 adds a sample feed and job
 	@$(CLI) run $(if $(DEMO),--demo)

@@ -52,25 +52,6 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ[_CONTROLLER] = str(os.getpid())
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than cores: the end-to-end tests wait for processes more than they compute."""
-    return (os.cpu_count() or 1) + 1
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest tests first, so that none is left alone at the end.
-
-    Workers are given two at the start: a short one follows each, which can wait.
-    """
-    limit = {item: item.get_closest_marker("timeout") for item in items}
-    long = [item for item in items if limit[item]]
-    long.sort(key=lambda item: limit[item].args[0], reverse=True)  # type: ignore[union-attr]
-    short = [item for item in items if not limit[item]]
-    first = [item for pair in zip(long, short, strict=False) for item in pair]
-    placed = set(first)
-    items[:] = first + [item for item in items if item not in placed]
-
-
 def pytest_unconfigure(config: pytest.Config) -> None:
     """In the controller: stop the server, if any test started it, and remove its data."""
     if hasattr(config, "workerinput") or os.environ.get(_CONTROLLER) != str(os.getpid()):
