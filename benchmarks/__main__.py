@@ -1,7 +1,7 @@
 """``python -m benchmarks [SUITE…]``: a table, also into ``benchmarks/results.json``.
 
 ``--megabytes`` (or BENCH_MEGABYTES) sizes the feed; ``extraction`` and ``runs`` also take one of
-ten times the size. Only results of the usual size are written; ``extraction`` also into the docs.
+ten times the size. Only results of the usual size are written, into the docs' tables as well.
 The feeds stay in ``benchmarks/.work``.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.results import Result, print_table, write, write_table
+from benchmarks.results import Result, print_table, update_tables, write
 
 SUITES = {
     "extraction": ("extraction", "results"),
@@ -26,7 +26,6 @@ SUITES = {
     "latency": ("stack", "latency"),
     "unchanged": ("stack", "unchanged"),
 }
-TABLES = {"extraction"}  # suites whose table stands in the documentation
 RESULTS = Path(__file__).parent / "results.json"
 DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 _DEFAULT_MEGABYTES = 100
@@ -41,14 +40,13 @@ def main() -> None:
         module, function = SUITES[name]
         progress.print(f"[{time.monotonic() - began:4.0f} s] {name}", highlight=False, markup=False)
         suite = importlib.import_module(f"benchmarks.{module}")
-        results = getattr(suite, function)(given.megabytes, given.runs)
-        if name in TABLES and given.megabytes == _DEFAULT_MEGABYTES:
-            write_table(results, DOCUMENT, name)
-        found += results
+        found += getattr(suite, function)(given.megabytes, given.runs)
     print_table(found)
     if given.megabytes == _DEFAULT_MEGABYTES:
         write(found, RESULTS)
         progress.print(f"written: {RESULTS}", highlight=False, soft_wrap=True)
+        for name in update_tables(found, DOCUMENT):
+            progress.print(f"no row in {DOCUMENT.name}: {name}", highlight=False, soft_wrap=True)
 
 
 def _arguments() -> argparse.Namespace:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -61,17 +62,22 @@ def write(results: Sequence[Result], path: Path) -> None:
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
-def write_table(results: Sequence[Result], document: Path, name: str) -> None:
-    """The results as a table between the marks ``<!-- name -->`` and ``<!-- /name -->``."""
-    lines = ["| what | value | unit | reference | ratio |", "|---|--:|---|--:|--:|"]
+def update_tables(results: Sequence[Result], document: Path) -> list[str]:
+    """Put the results into the rows of the document that have their names and units.
+
+    The names of those without a row are given back.
+    """
+    text = document.read_text()
+    absent = []
     for one in results:
-        shown = (_shown(one.value), one.unit, _shown(one.reference), _shown(one.ratio))
-        lines.append(f"| {one.name} | {' | '.join(shown)} |")
-    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-    before, _, rest = document.read_text().partition(begin)
-    after = rest.partition(end)[2]
-    table = "\n".join(lines)
-    document.write_text(f"{before}{begin}\n{table}\n{end}{after}")
+        values = (_shown(one.value), one.unit, _shown(one.reference), _shown(one.ratio))
+        row = rf"^\| {re.escape(one.name)} \|[^|]*\| {re.escape(one.unit)} \|.*$"
+        written = f"| {one.name} | {' | '.join(values)} |"
+        text, found = re.subn(row, written.replace("\\", r"\\"), text, flags=re.MULTILINE)
+        if not found:
+            absent.append(one.name)
+    document.write_text(text)
+    return absent
 
 
 def _rounded(value: object) -> object:

@@ -112,7 +112,7 @@ def results(megabytes: int, runs: int) -> list[Result]:
         large = _laps(bench.run(bench.import_job(_SMALL, feed_of(larger))))
         made = _beside_references(usual, megabytes, again)
         for op in (FETCH, EXTRACT, MAP, LOAD, _WHOLE):
-            name = f"{op}, {larger} MB, against {megabytes} MB"
+            name = f"{_called(op)}, {larger} MB, against {megabytes} MB"
             made += _compared(name, large[op], usual[op], again, larger, megabytes)
         for shape, feed in _UNUSUAL.items():
             document = feed()
@@ -176,13 +176,17 @@ def _median(turns: Sequence[dict[str, Lap]]) -> dict[str, Lap]:
     return {name: Lap(*(middle(name, figure) for figure in figures)) for name in turns[0]}
 
 
+def _called(op: str) -> str:
+    return op if op == _WHOLE else f"the op {op}"
+
+
 def _beside_references(usual: dict[str, Lap], megabytes: int, again: str) -> list[Result]:
     made = []
     references = {EXTRACT: _WALK, LOAD: _BARE_LOAD, _WHOLE: _NO_OP}
     for op in (FETCH, EXTRACT, MAP, LOAD, _WHOLE):
         reference = references.get(op)
         other = usual[reference] if reference else None
-        name = f"{op}, {megabytes} MB" + (f", against {reference}" if reference else "")
+        name = f"{_called(op)}, {megabytes} MB" + (f", against {reference}" if reference else "")
         compares_speed = None if op == _WHOLE else megabytes
         made += _compared(name, usual[op], other, again, megabytes, compares_speed)
     return made
