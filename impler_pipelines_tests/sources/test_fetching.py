@@ -112,8 +112,9 @@ class TestBody:
         assert get(server.url("/f"))[1] == b"abcde"
 
     def test_compressed_files_stay_as_they_are(self, server: Server) -> None:
-        server.routes["/f.gz"] = answer(body=gzip.compress(BODY), Content_Type="application/gzip")
-        assert get(server.url("/f.gz"))[1] == gzip.compress(BODY)
+        file = gzip.compress(BODY)
+        server.routes["/f.gz"] = answer(body=file, Content_Type="application/gzip")
+        assert get(server.url("/f.gz"))[1] == file
 
     def test_progress_is_told_in_bytes(self, server: Server) -> None:
         server.routes["/f"] = answer(body=BODY)

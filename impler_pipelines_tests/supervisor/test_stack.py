@@ -73,7 +73,11 @@ class RealStack:
                     own.add(process.pid)
             except (psutil.Error, OSError):
                 continue
-        return [str(psutil.Process(pid)) for pid in alive(own)]
+        found = []
+        for pid in alive(own):
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has ended since
+                found.append(str(psutil.Process(pid)))
+        return found
 
     def get(self, path: str, access_key: str) -> Any:
         connection = http.client.HTTPConnection("127.0.0.1", self.api_port, timeout=30)
