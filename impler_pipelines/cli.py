@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from impler_pipelines import logs
-from impler_pipelines.errors import PipelineError, SettingInvalid
+from impler_pipelines.errors import PipelineError, SettingInvalid, WebPageFound
 from impler_pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -227,6 +227,7 @@ def _read(url: str, record_path: str | None) -> Any:
     from impler_pipelines.extraction import read_feed
     from impler_pipelines.orchestration.limits import feed_limits, fetch_policy
     from impler_pipelines.sources import check_url, fetch, split_userinfo
+    from impler_pipelines.sources.discovery import find_announced_feeds
 
     settings = _settings()
     address, auth = split_userinfo(url)
@@ -243,13 +244,20 @@ def _read(url: str, record_path: str | None) -> Any:
                 on_progress=lambda done: progress.update(fetching, completed=done),
             )
         reading = progress.add_task("reading", total=None, unit="records")
-        return read_feed(
-            path,
-            content_type=fetched.content_type,
-            record_path=record_path,
-            limits=feed_limits(settings),
-            on_progress=lambda done: progress.update(reading, completed=done),
-        )
+        try:
+            return read_feed(
+                path,
+                content_type=fetched.content_type,
+                record_path=record_path,
+                limits=feed_limits(settings),
+                on_progress=lambda done: progress.update(reading, completed=done),
+            )
+        except WebPageFound:
+            with path.open("rb") as page:
+                announced = find_announced_feeds(page, fetched.url, fetched.content_type)
+            for feed in announced:
+                _errors.print(f"announced: {feed.url} {feed.title}", highlight=False, markup=False)
+            raise
 
 
 @contextmanager

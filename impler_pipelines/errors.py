@@ -14,6 +14,7 @@ Every room raises only these; foreign exceptions are translated at the room's ed
     - FeedUnreadable              the bytes are not a feed that can be read in full
       . FeedMalformed             not well-formed XML: line and column
       . FeedHasNoRecords          well-formed, but nothing repeats that could be a record
+      . WebPageFound              an HTML page, which may announce feeds
     - LimitExceeded               a cap of the settings was hit
     - MappingInvalid              the mapping does not fit the feed or the template
     - DestinationRefused          the destination can't take these rows as it is
@@ -137,6 +138,16 @@ class FeedMalformed(FeedUnreadable):
 
 class FeedHasNoRecords(FeedUnreadable):
     """Well-formed XML in which no record was found."""
+
+
+class WebPageFound(FeedUnreadable):
+    """An HTML page where a feed was expected."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The address gives a web page (HTML), not a feed:"
+            " look on the page for a link to its RSS or Atom feed."
+        )
 
 
 class LimitExceeded(TerminalError):

@@ -6,7 +6,6 @@ read at a time, so that slow servers never take the threads that pausing and lis
 
 from __future__ import annotations
 
-import re
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -21,7 +20,7 @@ from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 
 from impler_pipelines.control_api.problems import WebPageGiven
-from impler_pipelines.errors import FeedHasNoRecords, FeedUnreadable, RequestInvalid
+from impler_pipelines.errors import FeedHasNoRecords, RequestInvalid, WebPageFound
 from impler_pipelines.extraction import FeedReading, read_feed
 from impler_pipelines.model import SourceAuth
 from impler_pipelines.orchestration.limits import feed_limits, fetch_policy
@@ -34,11 +33,6 @@ T = TypeVar("T")
 _AT_A_TIME = 16
 _RETRY_AFTER_SECONDS = 10
 _LONGEST_WAIT_SECONDS = 30.0  # for a turn at a host: a person is waiting
-_HEAD_BYTES = 2 * 1024**2  # a page announces its feeds in its head
-_WEB_PAGE = re.compile(
-    rb"(?:\s|\xef\xbb\xbf|<!--.*?-->|<\?.*?\?>)*+<(?:!doctype\s+html\b|html[\s>]|head[\s>])",
-    re.IGNORECASE | re.DOTALL,
-)
 
 
 class FeedReader:
@@ -73,11 +67,8 @@ class FeedReader:
                 return in_a_new_thread(
                     partial(self._read, file, fetched.content_type, record_path, or_detect)
                 )
-            except FeedUnreadable as error:
-                page = _web_page(file)
-                if page is None:
-                    raise
-                found = find_announced_feeds(page, fetched.url, fetched.content_type)
+            except WebPageFound as error:
+                found = find_announced_feeds(file, fetched.url, fetched.content_type)
                 raise WebPageGiven(public_url(url), [asdict(feed) for feed in found]) from error
 
     def _read(
@@ -137,12 +128,6 @@ def in_a_new_thread(read: Callable[[], T]) -> T:
     """
     with ThreadPoolExecutor(max_workers=1) as alone:
         return alone.submit(read).result()
-
-
-def _web_page(file: BinaryIO) -> bytes | None:
-    file.seek(0)
-    head = file.read(_HEAD_BYTES)
-    return head if _WEB_PAGE.match(head) else None
 
 
 async def _feed_reader_of(request: Request) -> FeedReader:

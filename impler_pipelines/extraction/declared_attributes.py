@@ -13,8 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from impler_pipelines.errors import LimitExceeded
-from impler_pipelines.extraction.limits import Limits, setting_of, value_too_large
+from impler_pipelines.extraction.limits import Limits, defaults_too_long, value_too_large
 
 _NAME = rb"[^\s<>/!?&;'\"=]+"
 _OPENINGS = (b"<![CDATA[", b"<!--", b"<?")
@@ -131,11 +130,7 @@ class DeclaredAttributes:
         text = self._defaults[attribute]
         self._added += len(text)
         if self._added > self._cap:
-            raise LimitExceeded(
-                "The default attributes of the feed's DOCTYPE add too much to it",
-                f"{self._cap} bytes",
-                setting=setting_of("max_entity_expansion_bytes"),
-            )
+            raise defaults_too_long(self._cap)
         return text
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from impler_pipelines.errors import FeedUnreadable
+from impler_pipelines.errors import FeedUnreadable, WebPageFound
 from impler_pipelines.extraction.compression import CHUNK_BYTES, decompressed
 from impler_pipelines.extraction.declared_attributes import DeclaredAttributes
 from impler_pipelines.extraction.encodings import (
@@ -25,7 +25,7 @@ from impler_pipelines.extraction.encodings import (
     second_decoding,
 )
 from impler_pipelines.extraction.entities import EntityFilter
-from impler_pipelines.extraction.kinds import refuse_binary, refuse_text, web_page
+from impler_pipelines.extraction.kinds import refuse_binary, refuse_text
 from impler_pipelines.extraction.limits import Limits
 from impler_pipelines.extraction.prolog import Prolog, read_prolog, read_whole_prolog
 from impler_pipelines.extraction.well_formed import check_doctype
@@ -197,6 +197,7 @@ def read_document(source: Source, content_type: str | None, limits: Limits) -> D
     again = open_source(source, limits)
     head = b"".join(itertools.islice(again(), 2))
     refuse_binary(head)
+    refuse_text(head.decode(errors="replace"))  # a page is one whatever bytes are in it
     return _document(again, content_type, limits, first_decoding(head, content_type, again))
 
 
@@ -208,7 +209,7 @@ def _document(
 ) -> Document:
     prolog = _prolog(recoded(again(), decoding), limits)
     if prolog.root.rpartition(":")[2].lower() == "html":
-        raise web_page()
+        raise WebPageFound
     if prolog.doctype:
         check_doctype(prolog.doctype)
     document = Document(again, content_type, limits, decoding, prolog, with_entities=False)

@@ -68,7 +68,8 @@ class EntityFilter:
                 end = data.find(self._end, at)
                 if end < 0:
                     keep = max(at, len(data) - len(self._end) + 1)
-                    return self._emit(out, data, at, keep), data[keep:]
+                    out.append(data[at:keep])
+                    return self._emit(out), data[keep:]
                 out.append(data[at : end + len(self._end)])
                 at = end + len(self._end)
                 self._end = None
@@ -76,7 +77,7 @@ class EntityFilter:
             if found is None:
                 keep = self._safe_end(data, at)
                 out.append(self._with_references(data[at:keep], out))
-                return self._emit(out, data, keep, keep), data[keep:]
+                return self._emit(out), data[keep:]
             out.append(self._with_references(data[at : found.start()], out))
             out.append(found[0])
             at = found.end()
@@ -93,8 +94,7 @@ class EntityFilter:
             text,
         )
 
-    def _emit(self, out: list[bytes], data: bytes, at: int, keep: int) -> bytes:
-        out.append(data[at:keep])
+    def _emit(self, out: list[bytes]) -> bytes:
         joined = b"".join(out)
         self._line += joined.count(b"\n")
         return joined

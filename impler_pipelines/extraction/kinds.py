@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from impler_pipelines.errors import FeedUnreadable
+from impler_pipelines.errors import FeedUnreadable, WebPageFound
 
 _BINARY = (
     (b"%PDF-", "a PDF document"),
@@ -37,16 +37,8 @@ def refuse_text(head: str) -> None:
             " Check the address, or ask the publisher."
         )
     if _WEB_PAGE.match(start):
-        raise web_page()
+        raise WebPageFound
     if _JSON.match(start):
         raise FeedUnreadable(
             "The address gives JSON, not an XML feed: look for its RSS, Atom or XML address."
         )
-
-
-def web_page() -> FeedUnreadable:
-    """The error for an HTML page where a feed was expected."""
-    return FeedUnreadable(
-        "The address gives a web page (HTML), not a feed:"
-        " look on the page for a link to its RSS or Atom feed."
-    )

@@ -59,6 +59,15 @@ _TOLD = {
 }
 
 
+def defaults_too_long(most: int) -> LimitExceeded:
+    """What a DOCTYPE's default attributes add is bound by the limit of its entities."""
+    return LimitExceeded(
+        "The default attributes of the feed's DOCTYPE add too much to it",
+        f"{most} bytes",
+        setting=setting_of("max_entity_expansion_bytes"),
+    )
+
+
 def name_too_long() -> LimitExceeded:
     """libxml2's own limit."""
     return LimitExceeded("A name in the feed is too long", "50000 bytes")

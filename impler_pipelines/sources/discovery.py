@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass
-from email.message import Message
+from typing import BinaryIO
 from urllib.parse import urljoin, urlsplit
 
 from lxml import etree, html
 
 from impler_pipelines.errors import UrlRefused
+from impler_pipelines.extraction.encodings import codec_named, http_charset
 from impler_pipelines.sources.urls import check_url
 
 _FEED_TYPES = {
@@ -34,17 +35,19 @@ class AnnouncedFeed:
 
 
 def find_announced_feeds(
-    page: bytes, base_url: str, content_type: str | None = None
+    page: BinaryIO, base_url: str, content_type: str | None = None
 ) -> tuple[AnnouncedFeed, ...]:
     """The feeds that the HTML ``page`` at ``base_url`` announces, in order, each URL once.
 
-    ``content_type`` is HTTP's, for its charset. Looks at the first 2 MiB. Bytes that are no HTML
+    ``content_type`` is HTTP's, for its charset. Reads the first 2 MiB. Bytes that are no HTML
     announce nothing.
     """
-    if len(page) > _MOST_BYTES:
-        page = page[: page.rfind(b">", 0, _MOST_BYTES) + 1]  # not within a character
+    page.seek(0)
+    head = page.read(_MOST_BYTES)
+    if len(head) == _MOST_BYTES:
+        head = head[: head.rfind(b">") + 1]  # not within a character
     try:
-        root = _parsed(page, content_type)
+        root = _parsed(head, content_type)
     except (etree.LxmlError, ValueError):
         return ()
     bases = (element.get("href") for element in root.iter("base"))
@@ -62,11 +65,10 @@ def _parsed(page: bytes, content_type: str | None) -> etree._Element:
 
     Left to itself, libxml2 takes a page that declares nothing for Latin-1.
     """
-    message = Message()
-    message["Content-Type"] = " ".join((content_type or "").split())
-    for encoding in ("utf-8", message.get_content_charset()):
-        with suppress(LookupError, UnicodeDecodeError):
-            text = page.decode(encoding or "ascii")
+    charset = http_charset(content_type)
+    for codec in filter(None, ("utf-8", codec_named(charset) if charset else None)):
+        with suppress(UnicodeDecodeError):
+            text = page.decode(codec)
             return html.document_fromstring(text.encode(), html.HTMLParser(encoding="utf-8"))
     return html.document_fromstring(page)
 

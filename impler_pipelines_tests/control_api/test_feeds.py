@@ -106,6 +106,20 @@ class TestInspectFeed:
         body = app.refused(502, "POST", INSPECT, {"url": feed_server.serve("/shop", page)})
         assert body["feeds"][0]["title"] == "Größe"
 
+    def test_a_web_page_of_bytes_in_no_encoding(
+        self, app: HostApp, feed_server: FeedServer
+    ) -> None:
+        page = PAGE.encode() + b"\x81\xff"
+        url = feed_server.serve("/shop", page, content_type="text/html; charset=gb2312")
+        assert len(app.refused(502, "POST", INSPECT, {"url": url})["feeds"]) == 2
+
+    def test_a_large_web_page_is_cut_between_characters(
+        self, app: HostApp, feed_server: FeedServer
+    ) -> None:
+        page = PAGE.replace("All", "Größe").replace("Hello", "é" * 2**20 + "</p>")
+        body = app.refused(502, "POST", INSPECT, {"url": feed_server.serve("/shop", page)})
+        assert body["feeds"][0]["title"] == "Größe"
+
     def test_a_web_page_without_feeds(self, app: HostApp, feed_server: FeedServer) -> None:
         url = feed_server.serve("/shop", "<html><body>Hello</body></html>")
         assert app.refused(502, "POST", INSPECT, {"url": url})["feeds"] == []

@@ -10,7 +10,12 @@ import pytest
 
 from impler_pipelines.errors import LimitExceeded
 from impler_pipelines.extraction import Limits, extract_records, read_feed
-from impler_pipelines.extraction.limits import name_too_long, setting_of, value_too_large
+from impler_pipelines.extraction.limits import (
+    defaults_too_long,
+    name_too_long,
+    setting_of,
+    value_too_large,
+)
 from impler_pipelines.model import FieldMapping
 from impler_pipelines.orchestration.limits import feed_limits
 from impler_pipelines.settings import Settings
@@ -32,6 +37,10 @@ def test_the_table_has_its_row(name: str) -> None:
 @pytest.mark.parametrize("error", [name_too_long(), value_too_large()])
 def test_the_table_has_the_parsers_own(error: LimitExceeded) -> None:
     assert f"| fixed by the XML parser | {error} |" in DOCUMENT
+
+
+def test_the_table_has_default_attributes() -> None:
+    assert f"| {defaults_too_long(Limits().max_entity_expansion_bytes)} |" in DOCUMENT
 
 
 def test_settings_have_the_same_defaults(tmp_path: Path) -> None:

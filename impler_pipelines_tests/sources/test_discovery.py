@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import io
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,14 +14,14 @@ NAMED = '<link rel="alternate" type="text/xml" title="Größe" href="/f">'
 
 def announced(head: str) -> list[str]:
     page = f"<!doctype html><html><head>{head}</head><body></body></html>"
-    return [feed.url for feed in find_announced_feeds(page.encode(), BASE)]
+    return [feed.url for feed in find_announced_feeds(io.BytesIO(page.encode()), BASE)]
 
 
 class TestFindAnnouncedFeeds:
     def test_gives_url_title_and_type(self) -> None:
         page = b"""<html><head><link rel="alternate" type="application/rss+xml" title="News"
             href="/feed.xml"></head></html>"""
-        assert find_announced_feeds(page, BASE) == (
+        assert find_announced_feeds(io.BytesIO(page), BASE) == (
             AnnouncedFeed("https://x.test/feed.xml", "News", "application/rss+xml"),
         )
 
@@ -71,13 +73,13 @@ class TestFindAnnouncedFeeds:
         ],
     )
     def test_titles_in_any_encoding(self, page: bytes, content_type: str | None) -> None:
-        [feed] = find_announced_feeds(page, BASE, content_type)
+        [feed] = find_announced_feeds(io.BytesIO(page), BASE, content_type)
         assert feed.title == "Größe"
 
     def test_an_impossible_base_or_charset_is_passed_over(self) -> None:
         link = '<link rel=alternate type="application/rss+xml" href="a.xml">'
         page = f'<base href="http://[x"><base href="https://y.test/">{link}'.encode()
-        [feed] = find_announced_feeds(page + b"\xff>", BASE, "text/html; charset=rot13")
+        [feed] = find_announced_feeds(io.BytesIO(page + b"\xff>"), BASE, "text/html; charset=rot13")
         assert feed.url == "https://y.test/a.xml"
 
     @pytest.mark.parametrize(
@@ -93,4 +95,4 @@ class TestFindAnnouncedFeeds:
 
     @given(st.binary(max_size=200))
     def test_bytes_that_are_no_page_announce_nothing_and_raise_nothing(self, page: bytes) -> None:
-        assert find_announced_feeds(page, BASE) == ()
+        assert find_announced_feeds(io.BytesIO(page), BASE) == ()
