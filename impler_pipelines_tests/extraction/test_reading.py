@@ -12,6 +12,7 @@ from impler_pipelines.errors import (
     FeedUnreadable,
     LimitExceeded,
     PipelineError,
+    WebPageFound,
 )
 from impler_pipelines.extraction import Limits, read_feed
 from impler_pipelines.model import Heading
@@ -212,15 +213,15 @@ class TestRefusals:
             pytest.param(b"PK\x03\x04....", FeedUnreadable, "ZIP", id="zip"),
             pytest.param(b"\x89PNG\r\n", FeedUnreadable, "image", id="png"),
             pytest.param(
-                b"<!DOCTYPE html><html><p>x</html>", FeedUnreadable, "web page", id="html"
+                b"<!DOCTYPE html><html><p>x</html>", WebPageFound, "web page", id="html"
             ),
             pytest.param(
-                b"<?xml version='1.0'?><!doctype HTML PUBLIC 'x'>", FeedUnreadable, "web page",
+                b"<?xml version='1.0'?><!doctype HTML PUBLIC 'x'>", WebPageFound, "web page",
                 id="old html",
             ),
             pytest.param(
                 b'<html xmlns="http://www.w3.org/1999/xhtml"><body/></html>',
-                FeedUnreadable, "web page", id="xhtml",
+                WebPageFound, "web page", id="xhtml",
             ),
             pytest.param(b"just text", FeedMalformed, "line 1", id="text"),
             pytest.param(rss("<a>x & y</a>"), FeedMalformed, "line 1, column", id="ampersand"),
