@@ -18,6 +18,7 @@ Every room raises only these; foreign exceptions are translated at the room's ed
     - LimitExceeded               a cap of the settings was hit
     - MappingInvalid              the mapping does not fit the feed or the template
     - DestinationRefused          the destination can't take these rows as it is
+    - DeletionsHeld               a mirror would lose more rows than it may without a confirmation
     - SecretUnreadable            a stored secret does not open with the present key
     - RunCancelled                the run was cancelled, or its import job paused or deleted
   x TransientError                trying again later may work; ``retry_after`` is in seconds
@@ -169,6 +170,19 @@ class MappingInvalid(TerminalError):
 
 class DestinationRefused(TerminalError):
     """The destination can't take the rows as it is: altered table, wrong type, no permission."""
+
+
+class DeletionsHeld(TerminalError):
+    """A mirror is not loaded since it would lose ``rows`` of the ``of`` rows it has."""
+
+    def __init__(self, table: str, rows: int, of: int, percent: float) -> None:
+        super().__init__(
+            f"{rows} of the {of} rows in {table!r} are no longer in the feed, and more than"
+            f" {percent:g} % are deleted only when someone has confirmed it (setting"
+            " IMPLER_MIRROR_MAX_DELETED_PERCENT). Nothing was changed. If the feed is right,"
+            " confirm it by the API: POST to this run with /confirm-deletions."
+        )
+        self.table, self.rows, self.of = table, rows, of
 
 
 class SecretUnreadable(TerminalError):

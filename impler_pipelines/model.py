@@ -168,6 +168,14 @@ class Interval:
 
 
 @dataclass(frozen=True)
+class SourceAuth:
+    """One header sent with every fetch of a source. Never logged, never returned."""
+
+    header_name: str
+    header_value: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class SqlDestination:
     """A table that rows are loaded into. ``url`` None means ``IMPLER_DESTINATION_URL``."""
 
@@ -178,23 +186,37 @@ class SqlDestination:
 
 
 @dataclass(frozen=True)
+class WebhookDestination:
+    """An address that rows are sent to, in pages of ``chunk_size``.
+
+    A page that is not taken is tried ``retry_count`` more times, the first time after
+    ``retry_interval`` seconds. ``changes_only`` leaves out rows that were sent before as they are.
+    """
+
+    id: str
+    callback_url: str
+    signing_secret: str = field(repr=False)
+    auth: SourceAuth | None = None
+    chunk_size: int = 500
+    retry_count: int = 5
+    retry_interval: float = 60.0
+    include_invalid: bool = False
+    changes_only: bool = True
+
+
+Destination = SqlDestination | WebhookDestination
+
+
+@dataclass(frozen=True)
 class Template:
     id: str
     project_id: str
     name: str
     mode: TemplateMode
     columns: tuple[Column, ...]
-    destinations: tuple[SqlDestination, ...]
+    destinations: tuple[Destination, ...]
     created_at: dt.datetime
     updated_at: dt.datetime
-
-
-@dataclass(frozen=True)
-class SourceAuth:
-    """One header sent with every fetch of a source. Never logged, never returned."""
-
-    header_name: str
-    header_value: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -260,7 +282,12 @@ class LoadCounts:
 
 @dataclass(frozen=True)
 class Run:
-    """One execution of an import job; re-executions in Dagster are attempts of the same Run."""
+    """One execution of an import job; re-executions in Dagster are attempts of the same Run.
+
+    ``deletions_held``: how many rows a mirror was stopped from deleting; ``deletions_confirmed``:
+    how many this run may delete, whatever their share. ``rejects_of`` names the run whose rejects
+    alone this one runs again.
+    """
 
     id: str
     import_job_id: str
@@ -285,6 +312,9 @@ class Run:
     warnings: tuple[str, ...]
     error: str | None
     request_id: str | None = None
+    deletions_held: int | None = None
+    deletions_confirmed: int | None = None
+    rejects_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -302,8 +332,53 @@ class ImportPlan:
     mappings: tuple[FieldMapping, ...]
     columns: tuple[Column, ...]
     filters: tuple[Filter, ...]
-    destinations: tuple[SqlDestination, ...]
+    destinations: tuple[Destination, ...]
     feed_state: FeedState
     loaded_rows: bool  # whether the last load had any
     failing: bool  # whether the last run failed
     fingerprint: str
+
+    @property
+    def tables(self) -> tuple[SqlDestination, ...]:
+        """The destinations that are tables."""
+        return tuple(one for one in self.destinations if isinstance(one, SqlDestination))
+
+    @property
+    def webhooks(self) -> tuple[WebhookDestination, ...]:
+        """The destinations that are webhooks."""
+        return tuple(one for one in self.destinations if isinstance(one, WebhookDestination))
+
+
+class PageStatus(StrEnum):
+    """WAITING → SENT, or DEAD after the last try; a dead one that is sent again is WAITING."""
+
+    WAITING = "WAITING"
+    SENT = "SENT"
+    DEAD = "DEAD"
+
+
+@dataclass(frozen=True)
+class WebhookPage:
+    """One page of a run's rows, or of its rejects, on its way to a webhook.
+
+    ``id`` is its ``webhook-id``, which stays over all tries. ``error`` and ``http_status`` are the
+    last try's.
+    """
+
+    id: str
+    template_id: str
+    destination_id: str
+    import_job_id: str
+    run_id: str
+    page: int
+    total_pages: int
+    total_records: int
+    records: int
+    is_invalid: bool
+    status: PageStatus
+    attempts: int
+    next_attempt_at: dt.datetime | None
+    http_status: int | None
+    error: str | None
+    created_at: dt.datetime
+    ended_at: dt.datetime | None

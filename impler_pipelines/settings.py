@@ -80,6 +80,8 @@ class Settings(BaseSettings):
     max_headings: int = Field(default=10_000, gt=0)
     max_compression_layers: int = Field(default=3, ge=0)
     user_agent: str = ""
+    webhook_timeout_seconds: float = Field(default=30, gt=0, le=120)
+    mirror_max_deleted_percent: float = Field(default=50, ge=0, le=100)
     preview_rows: int = Field(default=5, ge=0)
     legacy_get: bool = True
     artifacts_url: str = ""
@@ -88,6 +90,9 @@ class Settings(BaseSettings):
     keep_unchanged_runs_days: KeptDays = 3
     keep_compute_logs_days: KeptDays = 7
     keep_ticks_days: KeptDays = 7
+    keep_webhook_pages_days: KeptDays = 30
+    keep_rejects_days: KeptDays = 30
+    keep_history_days: KeptDays = 365
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -26,6 +26,7 @@ from impler_pipelines.control_api.routes import (
     runs,
     schedules,
     templates,
+    webhook_pages,
 )
 from impler_pipelines.control_api.store_access import StoreAccess
 from impler_pipelines.orchestration.dagster_gateway import DagsterGateway
@@ -81,7 +82,7 @@ def create_app(settings: Settings, *, migrate: bool = False) -> FastAPI:
 def _include_routers(app: FastAPI, settings: Settings) -> list[Route]:
     """Add all routes and return them; the user's come first: ``user`` is never taken for an id."""
     keyed = [documented.router, import_jobs.router, runs.router, templates.router]
-    keyed += [feeds.router, schedules.router]
+    keyed += [feeds.router, schedules.router, webhook_pages.router]
     if settings.legacy_get:
         keyed.insert(1, documented.legacy_router)
     for router in keyed:

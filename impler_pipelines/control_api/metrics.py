@@ -17,13 +17,14 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from impler_pipelines.model import ImportJobStatus, RunStatus, Trigger
+from impler_pipelines.model import ImportJobStatus, PageStatus, RunStatus, Trigger
 from impler_pipelines.store.figures import Figures
 from impler_pipelines.store.runs import ACTIVE
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _OPS = ("fetch_feed", "extract_records", "map_columns", "load_rows")
 _LIVE = tuple(status for status in ImportJobStatus if status is not ImportJobStatus.TERMINATED)
+_UNSENT = (PageStatus.WAITING, PageStatus.DEAD)
 _ENDED = tuple(status for status in RunStatus if status not in ACTIVE)
 
 # Name without its prefix and suffix, as the store counts it: label, its values, help.
@@ -31,6 +32,11 @@ _COUNTERS: Mapping[str, tuple[str, Sequence[str], str]] = {
     "runs_ended": ("status", _ENDED, "Runs that ended, by how they ended."),
     "run_attempts": ("trigger", tuple(Trigger), "Attempts at runs that began, by trigger."),
     "op_retries": ("op", _OPS, "Ops tried again within their run after a transient error."),
+    "webhook_tries": (
+        "outcome",
+        ("sent", "failed", "dead"),
+        "Tries to send a page to a webhook: taken, to be tried again, given up.",
+    ),
     "fetched_bytes": ("", (), "Bytes of feeds fetched."),
     "records": (
         "outcome",
@@ -113,6 +119,8 @@ def _gauges(figures: Figures, now: dt.datetime) -> Iterator[Metric]:
     words = "Failures in a row of the live import job that has most of them."
     yield _gauge("import_jobs_most_consecutive_failures", words, figures.most_failures)
     yield _by_status("runs", "Runs that are queued or running.", ACTIVE, figures.active_runs)
+    words = "Pages that wait for their webhook, and those that were given up."
+    yield _by_status("webhook_pages", words, _UNSENT, figures.webhook_pages)
     words = "Time since the oldest queued run was asked for; 0 without one."
     yield _gauge("run_queue_age_seconds", words, _age(figures.oldest_queued, now))
     words = "Time since the first begin of the run that runs longest; 0 without one."

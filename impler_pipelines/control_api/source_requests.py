@@ -19,8 +19,8 @@ def read_source(body: ImportJobCreate | InspectBody) -> tuple[str, SourceAuth | 
 
     Raises ``UrlRefused`` and ``RequestInvalid``. Addresses are checked when they are dialled.
     """
-    url, from_userinfo = _plain_url(body.url)
-    given = _whole_header(body.auth_header_name, body.auth_header_value)
+    url, from_userinfo = plain_url(body.url)
+    given = whole_header(body.auth_header_name, body.auth_header_value)
     _refuse_both(given, from_userinfo)
     return url, given or from_userinfo
 
@@ -38,7 +38,7 @@ def changed_source(
 
     Raises ``UrlRefused``, ``RequestInvalid`` and ``SecretUnreadable``.
     """
-    plain, from_userinfo = (url, None) if body.url is None else _plain_url(body.url)
+    plain, from_userinfo = (url, None) if body.url is None else plain_url(body.url)
     if not body.given & {"auth_header_name", "auth_header_value"}:
         if from_userinfo or origin(plain) != origin(url):
             return plain, from_userinfo
@@ -49,18 +49,20 @@ def changed_source(
     if "auth_header_name" not in body.given and origin(plain) == origin(url):
         stored = stored_auth()
         name = stored.header_name if stored else None
-    given = _whole_header(name, body.auth_header_value)
+    given = whole_header(name, body.auth_header_value)
     _refuse_both(given, from_userinfo)
     return plain, given
 
 
-def _plain_url(url: str) -> tuple[str, SourceAuth | None]:
+def plain_url(url: str) -> tuple[str, SourceAuth | None]:
+    """The URL without userinfo, and that as a header. Raises ``UrlRefused``."""
     plain, auth = split_userinfo(url)
     check_url(plain)
     return plain, auth
 
 
-def _whole_header(name: str | None, value: str | None) -> SourceAuth | None:
+def whole_header(name: str | None, value: str | None) -> SourceAuth | None:
+    """The header of both parts; None without either. Raises ``RequestInvalid``."""
     if name is None and value is None:
         return None
     if name is None or value is None:

@@ -10,9 +10,20 @@ from impler_pipelines.control_api.schemas.import_jobs import (
     ImportJobSummary,
     MappingRead,
 )
-from impler_pipelines.control_api.schemas.templates import DestinationRead, TemplateRead
+from impler_pipelines.control_api.schemas.templates import (
+    TableRead,
+    TemplateRead,
+    WebhookRead,
+)
 from impler_pipelines.control_api.suggestions import suggest
-from impler_pipelines.model import Column, ImportJob, Interval, SqlDestination, Template
+from impler_pipelines.model import (
+    Column,
+    Destination,
+    ImportJob,
+    Interval,
+    SqlDestination,
+    Template,
+)
 from impler_pipelines.scheduling import describe, interval_to_json
 from impler_pipelines.store.import_jobs import timing_of
 
@@ -30,14 +41,14 @@ def template_view(template: Template) -> TemplateRead:
     )
 
 
-def destination_view(destination: SqlDestination) -> DestinationRead:
-    """One destination of a template."""
-    return DestinationRead(
-        id=destination.id,
-        table=destination.table,
-        mode=destination.mode,
-        url=destination.url,
-    )
+def destination_view(destination: Destination) -> TableRead | WebhookRead:
+    """One destination of a template: without the value of its header, user or password."""
+    if isinstance(destination, SqlDestination):
+        return TableRead.model_validate(destination)
+    auth = destination.auth
+    shown = {**vars(destination), "auth_header_name": auth.header_name if auth else None}
+    del shown["auth"]
+    return WebhookRead.model_validate(shown)
 
 
 def import_job_view(job: ImportJob) -> ImportJobRead:

@@ -7,6 +7,15 @@ what ``map_batches`` would otherwise meet at run time. What is accepted is a tab
 
 from impler_pipelines.mapping.columns import check_columns
 from impler_pipelines.mapping.filters import check_filters
-from impler_pipelines.mapping.mapper import MappedBatch, map_batches, row_schema
+from impler_pipelines.mapping.mapper import ROW_KEY, MappedBatch, map_batches, row_schema
+from impler_pipelines.mapping.row_keys import digest_rows
 
-__all__ = ["MappedBatch", "check_columns", "check_filters", "map_batches", "row_schema"]
+__all__ = [
+    "ROW_KEY",
+    "MappedBatch",
+    "check_columns",
+    "check_filters",
+    "digest_rows",
+    "map_batches",
+    "row_schema",
+]

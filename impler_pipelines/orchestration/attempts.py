@@ -23,6 +23,7 @@ from dagster import (
 from sqlalchemy import Connection
 
 from impler_pipelines.errors import (
+    DeletionsHeld,
     FeedRefused,
     FeedUnavailable,
     PipelineError,
@@ -187,6 +188,8 @@ class Attempt:
             return True
         if isinstance(error, FeedRefused | FeedUnavailable) and self._run and error.status:
             self.note(http_status=error.status)
+        if isinstance(error, DeletionsHeld):
+            self.note(deletions_held=error.rows)
         if isinstance(error, TransientError) and self._may_retry(error):
             wait = self._wait_seconds(error)
             self._context.log.warning(self._announcement(error, wait))

@@ -11,10 +11,13 @@ from impler_pipelines.errors import PipelineError, StateConflict
 from impler_pipelines.model import ImportJobStatus, Run
 from impler_pipelines.orchestration.jobs import build_job
 from impler_pipelines.orchestration.names import fetching_host
-from impler_pipelines.orchestration.runtime import Runtime
+from impler_pipelines.orchestration.runtime import Runtime, utc_now
 from impler_pipelines.settings import Settings
 from impler_pipelines.store import runs
 from impler_pipelines.store.import_jobs import lock_import_job
+from impler_pipelines.store.webhook_pages import lines_due
+
+_SENDING_SECONDS = 300.0
 
 
 def run_in_foreground(
@@ -43,7 +46,18 @@ def run_in_foreground(
         run = runs.find_run_of(connection, result.run_id)
     if run is None:
         raise PipelineError(_first_failure(result) or "The run did not begin.")
+    _send_pages(runtime, import_job_id)
     return run
+
+
+def _send_pages(runtime: Runtime, import_job_id: str) -> None:
+    """Try what now waits for webhooks; what they do not take waits for the daemon."""
+    with runtime.transaction() as connection:
+        if not lines_due(connection, now=utc_now(), import_job_id=import_job_id):
+            return
+    from impler_pipelines.orchestration.sending import Sender
+
+    Sender(runtime, _SENDING_SECONDS).send_due(import_job_id)
 
 
 def _instance(settings: Settings) -> DagsterInstance:

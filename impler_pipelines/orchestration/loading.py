@@ -14,7 +14,7 @@ from impler_pipelines.destinations.description import (
     describe_table,
 )
 from impler_pipelines.destinations.sql import LoadIdentity, load_rows
-from impler_pipelines.errors import PipelineError
+from impler_pipelines.errors import DeletionsHeld, PipelineError
 from impler_pipelines.model import (
     ImportPlan,
     LoadCounts,
@@ -32,18 +32,19 @@ from impler_pipelines.store import runs
 def load_all(
     runtime: Runtime, plan: ImportPlan, run: Run, mapped: MappedRows
 ) -> dict[str, LoadCounts]:
-    """Load the rows into each destination; destination id → counts. Ends the Run as SUCCESS.
+    """Load the rows into each table and leave pages for each webhook; destination id → counts.
 
-    Where the last destination is the store's own database the Run is recorded in the load's
-    transaction. Elsewhere it is recorded after it: a crash in between repeats an idempotent load.
-    Raises ``RunCancelled`` when the import job was deleted or the Run cancelled meanwhile; what
-    the destination at hand had taken is rolled back.
+    Ends the Run as SUCCESS. Where the last table is in the store's own database the Run is recorded
+    in the load's transaction, webhooks' pages included. Elsewhere they are recorded after it: a
+    crash in between repeats an idempotent load. Raises ``RunCancelled`` when the import job was
+    deleted or the Run cancelled meanwhile, ``DeletionsHeld`` for a mirror that would lose too many
+    rows; what the table at hand had taken is rolled back.
     """
     with runtime.transaction() as store:
         runs.begin_load(store, **_attempt(run))
     counts: dict[str, LoadCounts] = {}
-    # Destinations in the store's database come last, so that the record seals all of them.
-    ordered = sorted(plan.destinations, key=lambda d: in_store(runtime, d))
+    # Tables in the store's database come last, so that the record seals all of them.
+    ordered = sorted(plan.tables, key=lambda d: in_store(runtime, d))
     for position, destination in enumerate(ordered):
         last = position == len(ordered) - 1
 
@@ -51,9 +52,10 @@ def load_all(
             connection: Connection,
             loaded: LoadCounts,
             seals: bool = last and in_store(runtime, destination),
-            destination_id: str = destination.id,
+            destination: SqlDestination = destination,
         ) -> None:
-            counts[destination_id] = loaded
+            _hold_deletions(runtime, run, destination, loaded)
+            counts[destination.id] = loaded
             if seals:
                 _record(runtime, connection, plan, run, mapped, counts)
             else:
@@ -110,6 +112,21 @@ def _load_one(
         )
 
 
+def _hold_deletions(
+    runtime: Runtime, run: Run, destination: SqlDestination, loaded: LoadCounts
+) -> None:
+    """Stop a load that would delete a larger share of the import job's rows than is allowed.
+
+    A feed that broke is likelier than one that lost most of its records. Someone who has looked
+    lets a run delete as many rows as the one that was stopped would have.
+    """
+    percent = runtime.settings.mirror_max_deleted_percent
+    before = loaded.updated + loaded.unchanged + loaded.deleted
+    if loaded.deleted <= max(before * percent / 100, run.deletions_confirmed or 0):
+        return
+    raise DeletionsHeld(destination.table, loaded.deleted, before, percent)
+
+
 def _mode(destination: SqlDestination, mapped: MappedRows) -> LoadMode:
     """A load without a row empties no mirror: a feed that broke is likelier than an empty one."""
     if destination.mode is LoadMode.MIRROR and not mapped.valid:
@@ -122,7 +139,7 @@ def kept_rows_warnings(plan: ImportPlan, mapped: MappedRows) -> tuple[str, ...]:
     return tuple(
         f"No row was loaded, so the mirror {destination.table!r} keeps all rows it has. If the"
         " feed is meant to be empty, delete this import job's rows from the table."
-        for destination in plan.destinations
+        for destination in plan.tables
         if _mode(destination, mapped) is not destination.mode
     )
 
@@ -135,7 +152,13 @@ def _record(
     mapped: MappedRows,
     counts: dict[str, LoadCounts],
 ) -> None:
+    now = utc_now()
     runs.replace_rejects(connection, run.id, read_rejects(runtime.artifacts, mapped.rejects_path))
+    if plan.webhooks:
+        # Most templates have none: what makes pages is loaded for those that do.
+        from impler_pipelines.orchestration.outgoing import leave_pages
+
+        counts |= leave_pages(runtime, connection, plan, run.id, mapped, now=now)
     runs.record_load(
         connection,
         **_attempt(run),
@@ -151,7 +174,7 @@ def _record(
             # Edited while the run was under way: these rows are the former mapping's.
             fingerprint=plan.fingerprint if plan.fingerprint == mapped.fingerprint else None,
         ),
-        now=utc_now(),
+        now=now,
         warnings=kept_rows_warnings(plan, mapped),
     )
 

@@ -9,6 +9,7 @@ LOCATION = "impler_pipelines"
 REPOSITORY = "imports"
 SYNC_SENSOR = "sync_import_jobs"
 SWEEP_SENSOR = "sweep_history"
+SEND_SENSOR = "send_webhooks"
 
 RUN_ID_TAG = "impler/run_id"
 IMPORT_JOB_TAG = "impler/import_job_id"

@@ -150,7 +150,7 @@ def load_rows(context: OpExecutionContext, mapped: MappedRows) -> Iterator[Asset
         load = reporting.Load(plan, attempt.run_id, mapped.invalid, watch.seconds)
         for warning in kept_rows_warnings(plan, mapped):
             context.log.warning(warning)
-        for destination in plan.destinations:
+        for destination in plan.tables:
             table, rows = describe_destination(
                 attempt.runtime, plan, destination, context.log.warning
             )

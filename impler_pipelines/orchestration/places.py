@@ -18,12 +18,12 @@ from impler_pipelines.orchestration.runtime import Runtime
 
 
 def all_rows_stand(runtime: Runtime, plan: ImportPlan) -> bool:
-    """Whether every destination still has the table of the last load, its columns and its rows.
+    """Whether every table of the last load is still there, its columns and its rows.
 
     Tables that were dropped, emptied of this import job's rows, or have lost a column count as
     not loaded. A single row that was deleted or changed by hand is not looked for.
     """
-    for destination in plan.destinations:
+    for destination in plan.tables:
         with opened(runtime, destination) as engine:
             if not holds_load(
                 engine,

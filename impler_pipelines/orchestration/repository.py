@@ -34,6 +34,7 @@ from impler_pipelines.orchestration.names import (
 )
 from impler_pipelines.orchestration.runtime import Runtime
 from impler_pipelines.orchestration.schedules import build_schedule
+from impler_pipelines.orchestration.send_sensor import build_send_sensor
 from impler_pipelines.orchestration.sweep_sensor import build_sweep_sensor
 from impler_pipelines.orchestration.sync_sensor import build_sync_sensor
 from impler_pipelines.store.sync import Definition, live_definitions
@@ -50,6 +51,7 @@ class ImportRepository(RepositoryData):
         self._sensors = (
             build_sync_sensor(runtime, lambda: self._snapshot or {}),
             build_sweep_sensor(runtime),
+            build_send_sensor(runtime),
         )
 
     @property
@@ -135,5 +137,5 @@ class ImportRepository(RepositoryData):
         return {key: definition for definition in tables for key in definition.keys}
 
     def get_all_sensors(self) -> Sequence[SensorDefinition]:
-        """The sync sensor and the one that sweeps history."""
+        """The sync sensor, the one that sweeps history and the one that sends to webhooks."""
         return self._sensors

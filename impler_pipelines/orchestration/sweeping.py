@@ -15,6 +15,7 @@ from impler_pipelines.orchestration.history import DagsterHistory, EndedRun
 from impler_pipelines.orchestration.references import reference_directory
 from impler_pipelines.orchestration.runtime import Runtime
 from impler_pipelines.store import import_jobs, runs
+from impler_pipelines.store.webhook_pages import sweep_pages
 
 _HOUR = dt.timedelta(hours=1)
 _PAGE = 200  # runs looked at together
@@ -66,7 +67,8 @@ class Sweeper:
       that found their feed unchanged after ``keep_unchanged_runs_days``.
     - Compute logs go after ``keep_compute_logs_days``, with their run at the latest.
     - Once an hour: ticks after ``keep_ticks_days``, with the states of schedules whose import job
-      was deleted then; what failed runs left after ``keep_failed_artifacts_hours``.
+      was deleted then; what failed runs left after ``keep_failed_artifacts_hours``; pages of
+      webhooks, rejects and the store's own runs, as their settings say.
     - Kept in any case: runs that are not over, those of a Run that is active in the store, and
       the one behind each table's newest load, so that every asset keeps its last row counts.
     """
@@ -87,6 +89,7 @@ class Sweeper:
         if progress.turned is None or self._now >= progress.turned + _HOUR:
             self._sweep_ticks()
             self._sweep_artifacts()
+            self._sweep_store()
             progress = dataclasses.replace(progress, runs=None, turned=self._now)
         return dataclasses.replace(
             progress,
@@ -167,6 +170,21 @@ class Sweeper:
                 connection, self._history.scheduled_import_jobs(), before=before
             )
         self._history.delete_schedule_states(gone)
+
+    def _sweep_store(self) -> None:
+        settings = self._settings
+        sweeps: list[tuple[str, float | None, Callable[..., int]]] = [
+            ("pages of webhooks", settings.keep_webhook_pages_days, sweep_pages),
+            ("rejects", settings.keep_rejects_days, runs.sweep_rejects),
+            ("runs of import jobs", settings.keep_history_days, runs.sweep_runs),
+        ]
+        for what, days, sweep in sweeps:
+            if days is None:
+                continue
+            with self._runtime.transaction() as connection:
+                deleted = sweep(connection, before=self._now - dt.timedelta(days=days))
+            if deleted:
+                self.done.append(f"Deleted {deleted} {what}")
 
     def _sweep_artifacts(self) -> None:
         """Delete what failed runs left behind; whatever its age not what a run still needs."""

@@ -17,6 +17,7 @@ from impler_pipelines.store.runs import ACTIVE
 from impler_pipelines.store.sync_ticks import SyncTick, last_tick
 from impler_pipelines.store.tables import import_jobs, runs
 from impler_pipelines.store.tallies import Totals, read_tallies
+from impler_pipelines.store.webhook_pages import count_pages
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Figures:
     tick: SyncTick | None
     oldest_unsynced: dt.datetime | None
     totals: Totals
+    webhook_pages: Mapping[str, int]
 
 
 def read_figures(connection: Connection) -> Figures:
@@ -75,6 +77,7 @@ def read_figures(connection: Connection) -> Figures:
         tick=tick,
         oldest_unsynced=_oldest_change(connection, after=tick.in_step_at if tick else None),
         totals=read_tallies(connection),
+        webhook_pages=count_pages(connection),
     )
 
 

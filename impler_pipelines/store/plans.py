@@ -8,9 +8,9 @@ import json
 from sqlalchemy import Connection, select
 
 from impler_pipelines.errors import NotFound
-from impler_pipelines.model import ImportPlan, SourceAuth, SqlDestination
-from impler_pipelines.store import templates as template_store
+from impler_pipelines.model import ImportPlan, SourceAuth, SqlDestination, WebhookDestination
 from impler_pipelines.store.codec import COLUMNS, FEED_STATE, FILTERS, MAPPINGS
+from impler_pipelines.store.destinations import destinations_of
 from impler_pipelines.store.secrets import SecretBox
 from impler_pipelines.store.tables import import_jobs, templates
 
@@ -33,7 +33,7 @@ def load_plan(
     ).one_or_none()
     if row is None:
         raise NotFound("import job", job_id)
-    destinations = template_store.destinations_of(connection, box, row.template_id)
+    destinations = destinations_of(connection, box, row.template_id)
     return ImportPlan(
         import_job_id=row.id,
         project_id=row.project_id,
@@ -79,6 +79,8 @@ def _fingerprint(*parts: object) -> str:
     def plain(value: object) -> object:
         if isinstance(value, SqlDestination):
             return [value.table, value.mode, value.url]
+        if isinstance(value, WebhookDestination):
+            return [value.id, value.include_invalid, value.changes_only]
         raise TypeError(f"not part of a fingerprint: {value!r}")
 
     text = json.dumps(parts, sort_keys=True, default=plain)

@@ -46,6 +46,12 @@ class SecretBox:
         return SourceAuth(name, value)
 
 
+def new_signing_secret() -> str:
+    """A new secret to sign webhooks with, in the form of Standard Webhooks: ``whsec_`` and base64
+    of 32 bytes."""
+    return f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
+
+
 def secret_box(settings: Settings) -> SecretBox:
     """The box for this installation: ``IMPLER_SECRET_KEY``, or the key kept in ``IMPLER_HOME``."""
     return SecretBox(settings.secret_key or ensure_secret_key(settings.secret_key_file))

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, and_, func, or_, select, update
 from impler_pipelines import logs
 from impler_pipelines.model import ImportJobStatus, RunStatus, SqlDestination, Trigger
 from impler_pipelines.scheduling import Timing
-from impler_pipelines.store import templates as template_store
+from impler_pipelines.store.destinations import public_tables
 from impler_pipelines.store.import_jobs import LIVE, pause_import_job, resume_import_job
 from impler_pipelines.store.import_jobs.rows import timing_of_row
 from impler_pipelines.store.runs import DEAD_AFTER_SECONDS, HEARTBEAT_SECONDS, find_run
@@ -70,7 +70,7 @@ class Silent:
 def live_definitions(connection: Connection) -> dict[str, Definition]:
     """Every live import job by id."""
     in_use = select(import_jobs.c.template_id).where(LIVE)
-    tables = template_store.public_destinations(connection, in_use)
+    tables = public_tables(connection, in_use)
     query: Select[Any] = (
         select(
             import_jobs.c.id,

@@ -79,10 +79,13 @@ destinations = Table(
     Column("template_id", ForeignKey("impler.templates.id"), nullable=False, index=True),
     Column("position", Integer, nullable=False),
     Column("type", Text, nullable=False),
-    Column("table_name", Text, nullable=False),
-    Column("mode", Text, nullable=False),
+    Column("table_name", Text, comment="null for a webhook, as mode is"),
+    Column("mode", Text),
     Column("url_secret", LargeBinary, comment="encrypted; null means IMPLER_DESTINATION_URL"),
     Column("public_url", Text, comment="the same URL without user and password"),
+    Column("options", JSONB, comment="of a webhook: page size, retries, what is sent"),
+    Column("auth_secret", LargeBinary, comment="of a webhook: encrypted header name and value"),
+    Column("signing_secret", LargeBinary, comment="of a webhook: encrypted"),
 )
 
 table_owners = Table(
@@ -159,6 +162,9 @@ runs = Table(
     Column("warnings", JSONB, nullable=False, server_default=text("'[]'")),
     Column("error", Text),
     Column("request_id", Text, comment="of the API request that asked for it"),
+    Column("deletions_held", BigInteger, comment="rows that it was stopped from deleting"),
+    Column("deletions_confirmed", BigInteger, comment="rows that it may delete at the most"),
+    Column("rejects_of", Text, comment="the run whose rejects alone it runs again"),
     UniqueConstraint("import_job_id", "due_at"),
     Index(None, "import_job_id", "created_at", "id"),
     Index(
@@ -173,6 +179,51 @@ rejects = Table(
     Column("index", BigInteger, primary_key=True),
     Column("record", JSONB, nullable=False),
     Column("errors", JSONB, nullable=False),
+)
+
+webhook_pages = Table(
+    "webhook_pages",
+    metadata,
+    Column("id", Text, primary_key=True, comment="the webhook-id of all its tries"),
+    Column("sequence", BigInteger, Identity(), nullable=False, comment="the order of sending"),
+    Column("template_id", ForeignKey("impler.templates.id"), nullable=False),
+    Column("destination_id", Text, nullable=False),
+    Column("import_job_id", ForeignKey("impler.import_jobs.id"), nullable=False),
+    Column("run_id", ForeignKey("impler.runs.id"), nullable=False, index=True),
+    Column("page", Integer, nullable=False),
+    Column("total_pages", Integer, nullable=False),
+    Column("total_records", BigInteger, nullable=False),
+    Column("records", Integer, nullable=False),
+    Column("is_invalid", Boolean, nullable=False),
+    Column("chunk_size", Integer, nullable=False),
+    Column("extra", JSONB, nullable=False),
+    Column("data", LargeBinary, comment="a JSON array in UTF-8; null once it is sent"),
+    Column("status", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("next_attempt_at", Timestamp),
+    Column("claimed_until", Timestamp, comment="a sender is at work on it until then"),
+    Column("http_status", Integer),
+    Column("error", Text),
+    _created_at(),
+    Column("ended_at", Timestamp),
+    Index(
+        "ix_webhook_pages_waiting",
+        "destination_id",
+        "import_job_id",
+        "sequence",
+        postgresql_where=text("status = 'WAITING'"),
+    ),
+    Index("ix_webhook_pages_ended", "ended_at", postgresql_where=text("status <> 'WAITING'")),
+    Index(None, "template_id", "created_at", "id"),
+)
+
+sent_rows = Table(
+    "sent_rows",
+    metadata,
+    Column("destination_id", Text, primary_key=True),
+    Column("import_job_id", Text, primary_key=True),
+    Column("row_key", LargeBinary, primary_key=True),
+    Column("digest", LargeBinary, nullable=False, comment="of the row as it was last sent"),
 )
 
 tallies = Table(

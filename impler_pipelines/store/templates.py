@@ -1,48 +1,24 @@
-"""Templates with their columns and destinations. Which table is whose is for ``table_claims``.
-
-Destinations come with URLs that hold neither user nor password, so that templates can be read
-without the key; only ``destinations_of``, for runs, opens them.
-"""
+"""Templates with their columns. Where their rows go is for ``destinations``."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
-from impler_pipelines.errors import NotFound, RequestInvalid, StateConflict
-from impler_pipelines.model import (
-    Column,
-    ImportJobStatus,
-    LoadMode,
-    SqlDestination,
-    Template,
-    TemplateMode,
-)
+from impler_pipelines.errors import NotFound, StateConflict
+from impler_pipelines.model import Column, ImportJobStatus, Template, TemplateMode
 from impler_pipelines.store.codec import COLUMNS, encode
+from impler_pipelines.store.destinations import (
+    DestinationSpec,
+    replace_destinations,
+    shown_destinations,
+)
 from impler_pipelines.store.engine import new_id
 from impler_pipelines.store.secrets import SecretBox
-from impler_pipelines.store.table_claims import TableClaims, public_url_of
-from impler_pipelines.store.tables import destinations, import_jobs, templates
-
-
-@dataclass(frozen=True)
-class DestinationSpec:
-    """A destination as a developer asks for it.
-
-    ``table`` None takes ``default_table``, with a suffix where that is taken. ``keep_url`` keeps
-    the stored URL of the destination ``id``, which is never returned and so can't be sent back.
-    """
-
-    default_table: str
-    id: str | None = None
-    table: str | None = None
-    mode: LoadMode = LoadMode.UPSERT
-    url: str | None = None
-    keep_url: bool = False
+from impler_pipelines.store.tables import import_jobs, templates
 
 
 def create_template(
@@ -69,17 +45,26 @@ def create_template(
             updated_at=now,
         )
     )
-    _replace_destinations(connection, box, template_id, project_id, destination_specs)
-    return get_template(connection, project_id=project_id, template_id=template_id)
+    replace_destinations(
+        connection,
+        box,
+        template_id=template_id,
+        project_id=project_id,
+        specs=destination_specs,
+    )
+    return get_template(connection, box, project_id=project_id, template_id=template_id)
 
 
-def get_template(connection: Connection, *, project_id: str, template_id: str) -> Template:
+def get_template(
+    connection: Connection, box: SecretBox, *, project_id: str, template_id: str
+) -> Template:
     """One template of the project. Raises ``NotFound`` for another project's or a deleted one."""
-    return _templates_of(connection, [_row(connection, project_id, template_id)])[0]
+    return _templates_of(connection, box, [_row(connection, project_id, template_id)])[0]
 
 
 def list_templates(
     connection: Connection,
+    box: SecretBox,
     *,
     project_id: str,
     limit: int,
@@ -94,7 +79,7 @@ def list_templates(
     )
     if before:
         query = query.where(_older_than(templates.c, before))
-    return _templates_of(connection, connection.execute(query).all())
+    return _templates_of(connection, box, connection.execute(query).all())
 
 
 def update_template(
@@ -120,16 +105,22 @@ def update_template(
         values["columns"] = encode(COLUMNS, tuple(columns))
     connection.execute(update(templates).where(templates.c.id == template_id).values(values))
     if destination_specs is not None:
-        _replace_destinations(connection, box, template_id, project_id, destination_specs)
-    return get_template(connection, project_id=project_id, template_id=template_id)
+        replace_destinations(
+            connection,
+            box,
+            template_id=template_id,
+            project_id=project_id,
+            specs=destination_specs,
+        )
+    return get_template(connection, box, project_id=project_id, template_id=template_id)
 
 
 def delete_template(
-    connection: Connection, *, project_id: str, template_id: str, now: dt.datetime
+    connection: Connection, box: SecretBox, *, project_id: str, template_id: str, now: dt.datetime
 ) -> Template:
     """Hide a template. Raises ``StateConflict`` while it has live import jobs."""
     row = _row(connection, project_id, template_id, lock=True)
-    template = _templates_of(connection, [row])[0]
+    template = _templates_of(connection, box, [row])[0]
     live = connection.scalar(
         select(func.count())
         .select_from(import_jobs)
@@ -146,32 +137,6 @@ def delete_template(
         update(templates).where(templates.c.id == template_id).values(deleted_at=now)
     )
     return template
-
-
-def destinations_of(
-    connection: Connection, box: SecretBox, template_id: str
-) -> tuple[SqlDestination, ...]:
-    """The template's destinations in order, their URLs whole. Raises ``SecretUnreadable``."""
-    return tuple(
-        _destination(row, box.open(row.url_secret, what="URL of the destination"))
-        if row.url_secret
-        else _destination(row, None)
-        for row in _destination_rows(connection, [template_id])
-    )
-
-
-def public_destinations(
-    connection: Connection, template_ids: Select[tuple[str]]
-) -> dict[str, tuple[SqlDestination, ...]]:
-    """The destinations of many templates in order; their URLs hold neither user nor password."""
-    query = select(destinations).where(destinations.c.template_id.in_(template_ids))
-    found: dict[str, tuple[SqlDestination, ...]] = {}
-    for row in connection.execute(query.order_by(destinations.c.position)):
-        found[row.template_id] = (
-            *found.get(row.template_id, ()),
-            _destination(row, row.public_url),
-        )
-    return found
 
 
 def columns_of(connection: Connection, template_id: str) -> tuple[Column, ...]:
@@ -202,10 +167,10 @@ def _older_than(columns: Any, before: tuple[dt.datetime, str]) -> Any:
     )
 
 
-def _templates_of(connection: Connection, rows: Sequence[Row[Any]]) -> list[Template]:
-    found: dict[str, tuple[SqlDestination, ...]] = {row.id: () for row in rows}
-    for row in _destination_rows(connection, list(found)):
-        found[row.template_id] += (_destination(row, row.public_url),)
+def _templates_of(
+    connection: Connection, box: SecretBox, rows: Sequence[Row[Any]]
+) -> list[Template]:
+    found = shown_destinations(connection, box, [row.id for row in rows])
     return [
         Template(
             id=row.id,
@@ -219,44 +184,3 @@ def _templates_of(connection: Connection, rows: Sequence[Row[Any]]) -> list[Temp
         )
         for row in rows
     ]
-
-
-def _destination_rows(connection: Connection, template_ids: Sequence[str]) -> Sequence[Row[Any]]:
-    query = select(destinations).where(destinations.c.template_id.in_(template_ids))
-    return connection.execute(query.order_by(destinations.c.position)).all()
-
-
-def _destination(row: Row[Any], url: str | None) -> SqlDestination:
-    return SqlDestination(id=row.id, table=row.table_name, mode=LoadMode(row.mode), url=url)
-
-
-def _replace_destinations(
-    connection: Connection,
-    box: SecretBox,
-    template_id: str,
-    project_id: str,
-    specs: Sequence[DestinationSpec],
-) -> None:
-    stored = {row.id: row for row in _destination_rows(connection, [template_id])}
-    connection.execute(delete(destinations).where(destinations.c.template_id == template_id))
-    claims = TableClaims(connection, template_id=template_id, project_id=project_id)
-    for position, spec in enumerate(specs):
-        field = f"destinations.{position}"
-        if spec.id is not None and spec.id not in stored:
-            raise RequestInvalid.of(f"{field}._id", "this template has no destination of that id")
-        kept = stored[spec.id] if spec.id and spec.keep_url else None
-        public_url = kept.public_url if kept else public_url_of(spec.url)
-        connection.execute(
-            insert(destinations).values(
-                id=spec.id or new_id(),
-                template_id=template_id,
-                position=position,
-                type="sql",
-                table_name=claims.claim(
-                    public_url, spec.table, default=spec.default_table, field=f"{field}.table"
-                ),
-                mode=spec.mode,
-                url_secret=kept.url_secret if kept else box.seal(spec.url) if spec.url else None,
-                public_url=public_url,
-            )
-        )

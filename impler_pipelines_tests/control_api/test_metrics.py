@@ -47,6 +47,8 @@ NAMES = {
     "impler_sync_in_step_timestamp_seconds": "gauge",
     "impler_sync_lag_seconds": "gauge",
     "impler_sync_last_tick_timestamp_seconds": "gauge",
+    "impler_webhook_pages": "gauge",
+    "impler_webhook_tries": "counter",
 }
 
 

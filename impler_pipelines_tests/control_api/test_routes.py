@@ -28,6 +28,11 @@ ROUTES = [
     ("GET", "/v1/import-jobs/{jobId}/runs"),
     ("GET", "/v1/import-jobs/{jobId}/runs/{runId}"),
     ("GET", "/v1/import-jobs/{jobId}/runs/{runId}/rejects"),
+    ("POST", "/v1/import-jobs/{jobId}/runs/{runId}/confirm-deletions"),
+    ("GET", "/v1/webhook-pages"),
+    ("GET", "/v1/webhook-pages/{pageId}"),
+    ("POST", "/v1/webhook-pages/{pageId}/retry"),
+    ("POST", "/v1/webhook-pages/retry"),
     ("POST", "/v1/feeds/inspect"),
     ("POST", "/v1/schedules/preview"),
     ("POST", "/v1/templates"),
@@ -113,6 +118,7 @@ class TestLegacyGets:
 
 def filled(path: str, user: str, job_id: str, template_id: str, run_id: str) -> str:
     ids = {"externalUserId": user, "jobId": job_id, "templateId": template_id, "runId": run_id}
+    ids["pageId"] = "msg_1"
     return re.sub(r"\{(\w+)\}", lambda match: ids[match[1]], path)
 
 

@@ -135,13 +135,6 @@ class TestCreateTemplate:
         refused = app.refused(422, "POST", TEMPLATES, body)
         assert fields(refused) == ["columns.0.key", "destinations.0.table"]
 
-    def test_webhooks_are_not_supported_yet(self, app: HostApp) -> None:
-        webhook = {"type": "webhook", "callbackUrl": "https://host.test/hook", "chunkSize": 5}
-        body = {"name": "x", "columns": COLUMNS, "destinations": [webhook]}
-        refused = app.refused(422, "POST", TEMPLATES, body)
-        assert fields(refused) == ["destinations.0.type"]
-        assert "does not support webhook destinations yet" in refused["message"]
-
     def test_a_private_destination_is_422(self, settings: Settings, access_key: str) -> None:
         guarded = create_app(settings.model_copy(update={"allow_private_addresses": False}))
         body = {"name": "x", "columns": COLUMNS, "destinations": [{"url": OTHER_DATABASE}]}

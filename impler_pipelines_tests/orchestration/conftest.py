@@ -29,9 +29,9 @@ from impler_pipelines.orchestration.jobs import build_job
 from impler_pipelines.orchestration.runtime import Runtime, utc_now
 from impler_pipelines.settings import Settings
 from impler_pipelines.store import import_jobs, projects, runs, templates
+from impler_pipelines.store.destinations import TableSpec
 from impler_pipelines.store.engine import transaction
 from impler_pipelines.store.import_jobs import NewImportJob
-from impler_pipelines.store.templates import DestinationSpec
 from impler_pipelines_tests.control_api.conftest import host_app, serving, settings_for
 from impler_pipelines_tests.feed_server import FeedServer
 from impler_pipelines_tests.measured_run import MeasuredRun, measured_run
@@ -178,7 +178,7 @@ def world(
             name="Products",
             mode=TemplateMode.AUTOMATIC,
             columns=COLUMNS,
-            destination_specs=[DestinationSpec("products", mode=LoadMode.UPSERT)],
+            destination_specs=[TableSpec("products", mode=LoadMode.UPSERT)],
             now=utc_now(),
         )
     feed_server.routes["/feed.xml"] = (200, {"ETag": '"v1"'}, FEED)

@@ -11,7 +11,7 @@ from impler_pipelines.orchestration.names import RUN_ID_TAG
 from impler_pipelines.orchestration.places import all_rows_stand
 from impler_pipelines.orchestration.runtime import Runtime, utc_now
 from impler_pipelines.store import import_jobs, plans, runs, templates
-from impler_pipelines.store.templates import DestinationSpec
+from impler_pipelines.store.destinations import TableSpec
 from impler_pipelines_tests.feed_server import Handler
 from impler_pipelines_tests.orchestration.conftest import FEED, ITEM, World, rss
 
@@ -186,7 +186,7 @@ class TestTerminal:
                 project_id=world.project_id,
                 template_id=world.template_id,
                 now=utc_now(),
-                destination_specs=[DestinationSpec("rows", url="postgresql://u:p@localhost:1/d")],
+                destination_specs=[TableSpec("rows", url="postgresql://u:p@localhost:1/d")],
             )
         job = world.add_import_job()
         guarded = Runtime(

@@ -31,7 +31,7 @@ from impler_pipelines.orchestration.repository import ImportRepository
 from impler_pipelines.orchestration.runtime import Runtime, utc_now
 from impler_pipelines.settings import Settings
 from impler_pipelines.store import import_jobs, templates
-from impler_pipelines.store.templates import DestinationSpec
+from impler_pipelines.store.destinations import TableSpec
 from impler_pipelines_tests.orchestration.conftest import World
 
 UNKNOWN = "0123456789abcdef01234567"
@@ -115,6 +115,7 @@ class TestWithoutStore:
         assert [s.name for s in storeless.get_all_sensors()] == [
             "sync_import_jobs",
             "sweep_history",
+            "send_webhooks",
         ]
 
 
@@ -273,7 +274,7 @@ class TestTables:
                 template_id=world.template_id,
                 now=utc_now(),
                 destination_specs=[
-                    DestinationSpec("rows", url="mysql://root:hunter2@db.example:3307/shop")
+                    TableSpec("rows", url="mysql://root:hunter2@db.example:3307/shop")
                 ],
             )
         world.add_import_job()

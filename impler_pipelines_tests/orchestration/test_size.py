@@ -17,7 +17,7 @@ from impler_pipelines.model import (
 )
 from impler_pipelines.orchestration.runtime import utc_now
 from impler_pipelines.store import templates
-from impler_pipelines.store.templates import DestinationSpec
+from impler_pipelines.store.destinations import TableSpec
 from impler_pipelines_tests.orchestration.conftest import COLUMNS, MAPPINGS, World
 from impler_pipelines_tests.orchestration.feeds import ITEM
 from impler_pipelines_tests.unusual_feeds import (
@@ -101,7 +101,7 @@ def add_template(world: World, columns: Sequence[Column]) -> str:
             name="Other",
             mode=TemplateMode.AUTOMATIC,
             columns=columns,
-            destination_specs=[DestinationSpec("other", mode=LoadMode.UPSERT)],
+            destination_specs=[TableSpec("other", mode=LoadMode.UPSERT)],
             now=utc_now(),
         )
     return template.id

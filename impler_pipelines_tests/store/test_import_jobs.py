@@ -86,7 +86,7 @@ class TestCreate:
         _, outcome = race(
             shop.engine,
             lambda c: templates.delete_template(
-                c, project_id=shop.project_id, template_id=shop.template_id, now=NOW
+                c, shop.box, project_id=shop.project_id, template_id=shop.template_id, now=NOW
             ),
             lambda c: import_jobs.create_import_job(
                 c,

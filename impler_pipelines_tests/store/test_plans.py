@@ -7,8 +7,8 @@ import pytest
 from impler_pipelines.errors import NotFound, SecretUnreadable
 from impler_pipelines.model import Column, FieldMapping, Filter, ImportPlan, LoadMode, SourceAuth
 from impler_pipelines.store import plans, templates
+from impler_pipelines.store.destinations import TableSpec
 from impler_pipelines.store.secrets import SecretBox
-from impler_pipelines.store.templates import DestinationSpec
 from impler_pipelines_tests.store.shop import COLUMNS, MAPPED, NEW, NOW, Shop
 
 
@@ -74,7 +74,7 @@ class TestFingerprint:
             shop.box,
             project_id=shop.project_id,
             template_id=shop.template_id,
-            destination_specs=[DestinationSpec("products", mode=LoadMode.APPEND)],
+            destination_specs=[TableSpec("products", mode=LoadMode.APPEND)],
             now=NOW,
         )
         seen.add(plan_of(shop, job.id).fingerprint)

@@ -27,7 +27,9 @@ def inspect_feed(body: InspectBody, project_id: ProjectId, store: Store, feeds: 
     template = None
     if body.template_id is not None:
         with store.transaction() as connection:
-            template = get_template(connection, project_id=project_id, template_id=body.template_id)
+            template = get_template(
+                connection, store.box, project_id=project_id, template_id=body.template_id
+            )
     url, auth = read_source(body)
     reading = feeds.read(url, auth, body.record_path)
     suggested = None

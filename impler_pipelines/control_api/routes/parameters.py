@@ -27,7 +27,7 @@ UserId = Annotated[
 
 def _template(template_id: TemplateId, project_id: ProjectId, store: Store) -> Template:
     with store.transaction() as connection:
-        return get_template(connection, project_id=project_id, template_id=template_id)
+        return get_template(connection, store.box, project_id=project_id, template_id=template_id)
 
 
 def _import_job(job_id: JobId, project_id: ProjectId, store: Store) -> ImportJob:

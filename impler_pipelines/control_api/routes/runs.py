@@ -85,6 +85,18 @@ def get_run(job: FoundImportJob, run: FoundRun, store: Store) -> RunRead:
         return _views(connection, job, [run])[0]
 
 
+@router.post("/{runId:segment}/confirm-deletions", status_code=202, responses=problems(404, 409))
+def confirm_deletions(job: FoundImportJob, run: FoundRun, store: Store) -> RunRead:
+    """Confirm what a run of a `mirror` was stopped for (`deletionsHeld` rows to delete).
+
+    Answers with the new run, which may delete as many rows as that one would have; 409 unless the
+    run was stopped for that and no other one has loaded since.
+    """
+    with store.transaction() as connection:
+        new = runs.confirm_deletions(connection, run, now=dt.datetime.now(dt.UTC))
+        return _views(connection, job, [new])[0]
+
+
 def _views(connection: Connection, job: ImportJob, found: Sequence[Run]) -> list[RunRead]:
     """The runs, those that are queued with the host they wait for, if it is being asked now."""
     host = host_of(job.url)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Response
 
 from impler_pipelines.control_api.addresses import AddressCheck, CheckAddress
 from impler_pipelines.control_api.auth import ProjectId
+from impler_pipelines.control_api.destination_requests import read_destinations
 from impler_pipelines.control_api.gathering import Gathered
 from impler_pipelines.control_api.pagination import (
     DEFAULT_LIMIT,
@@ -25,15 +26,12 @@ from impler_pipelines.control_api.schemas.templates import (
     TemplateUpdate,
 )
 from impler_pipelines.control_api.store_access import Store
-from impler_pipelines.control_api.template_requests import (
-    read_columns,
-    read_destinations,
-)
+from impler_pipelines.control_api.template_requests import read_columns
 from impler_pipelines.control_api.views import template_view
 from impler_pipelines.model import Column, Template
 from impler_pipelines.store import templates
+from impler_pipelines.store.destinations import DestinationSpec
 from impler_pipelines.store.import_jobs import settle_template
-from impler_pipelines.store.templates import DestinationSpec
 
 router = APIRouter(prefix="/v1/templates", tags=["Templates"])
 
@@ -79,7 +77,7 @@ def list_templates(
     before = decode_moment(cursor)
     with store.transaction() as connection:
         found = templates.list_templates(
-            connection, project_id=project_id, limit=limit + 1, before=before
+            connection, store.box, project_id=project_id, limit=limit + 1, before=before
         )
     shown = page(response, found, limit, lambda t: encode_moment(t.created_at, t.id))
     return [template_view(template) for template in shown]
@@ -126,6 +124,7 @@ def delete_template(template: FoundTemplate, project_id: ProjectId, store: Store
     with store.transaction() as connection:
         deleted = templates.delete_template(
             connection,
+            store.box,
             project_id=project_id,
             template_id=template.id,
             now=dt.datetime.now(dt.UTC),

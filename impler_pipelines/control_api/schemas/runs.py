@@ -32,6 +32,9 @@ class RunRead(Read):
     deleted: int | None
     warnings: list[str]
     error: str | None
+    deletions_held: int | None = Field(
+        description="Rows that a `mirror` was stopped from deleting, until someone confirms it."
+    )
     waits_for: str | None = Field(
         default=None, description="The host that a queued run waits for, while it is being asked."
     )

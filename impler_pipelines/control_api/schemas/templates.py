@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StrictBool, StrictStr
+from pydantic import ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
-from impler_pipelines.control_api.schemas.base import Body, Identifier, Part, Read, UtcTime
+from impler_pipelines.control_api.schemas.base import Body, Identifier, Part, Read, Url, UtcTime
 from impler_pipelines.model import Column, ColumnType, LoadMode, TemplateMode, Validation
 
 Name = Annotated[StrictStr, Field(min_length=1, max_length=256, pattern=r"\S")]
@@ -77,10 +77,10 @@ class ColumnBody(Part):
 
 
 class DestinationBody(Part):
-    """Where rows go: a table. In an update, ``_id`` keeps what is not given of that destination.
+    """Where rows go: a table (`sql`) or a webhook. In an update, ``_id`` keeps what is not given
+    of that destination; without it the destination is a new one.
 
-    Fields of destinations that are no tables are let through here, so that the type is what gets
-    refused.
+    Fields that are not known are let through here, to be refused by the type they don't fit.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -94,6 +94,28 @@ class DestinationBody(Part):
         description="PostgreSQL or MySQL; without it rows go to IMPLER_DESTINATION_URL.",
     )
     mode: LoadMode | None = Field(default=None, description="`upsert` unless given.")
+    callback_url: Url | None = Field(
+        default=None,
+        description="Where pages are sent, by POST; a user and password in it become a header.",
+    )
+    auth_header_name: StrictStr | None = None
+    auth_header_value: StrictStr | None = None
+    chunk_size: Annotated[StrictInt, Field(ge=1, le=10_000)] | None = Field(
+        default=None, description="Records in a page at the most; 500 unless given."
+    )
+    retry_count: Annotated[StrictInt, Field(ge=0, le=20)] | None = Field(
+        default=None, description="How often a page that is not taken is tried again; 5."
+    )
+    retry_interval: Annotated[float, Field(gt=0, le=86_400, strict=True)] | None = Field(
+        default=None,
+        description="Seconds before the first of these, three times as many before each other; 60.",
+    )
+    include_invalid: StrictBool | None = Field(
+        default=None, description="Send rejects, too, in pages of their own; false."
+    )
+    changes_only: StrictBool | None = Field(
+        default=None, description="Leave out rows that were sent as they are; true."
+    )
 
 
 _Columns = Annotated[list[ColumnBody], Field(max_length=1000)]
@@ -149,14 +171,32 @@ class ColumnRead(Read):
     validations: list[ValidationRead]
 
 
-class DestinationRead(Read):
-    """Where rows go. ``url`` holds neither user nor password; null is IMPLER_DESTINATION_URL."""
+class TableRead(Read):
+    """A table. ``url`` holds neither user nor password; null is IMPLER_DESTINATION_URL."""
 
     id: Identifier = Field(alias="_id")
-    type: str = "sql"
+    type: Literal["sql"] = "sql"
     table: str
     mode: LoadMode
     url: str | None
+
+
+class WebhookRead(Read):
+    """A webhook. Pages are signed with ``signingSecret`` (Standard Webhooks)."""
+
+    id: Identifier = Field(alias="_id")
+    type: Literal["webhook"] = "webhook"
+    callback_url: str
+    auth_header_name: str | None
+    chunk_size: int
+    retry_count: int
+    retry_interval: float
+    include_invalid: bool
+    changes_only: bool
+    signing_secret: str
+
+
+DestinationRead = Annotated[TableRead | WebhookRead, Field(discriminator="type")]
 
 
 class TemplateRead(Read):

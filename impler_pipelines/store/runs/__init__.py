@@ -8,6 +8,7 @@ from impler_pipelines.store.runs.asked import (
     ask_for_run,
     cancel_active_runs,
     cancel_queued_runs,
+    confirm_deletions,
     enqueue_run,
     find_run,
     find_run_of,
@@ -34,7 +35,12 @@ from impler_pipelines.store.runs.endings import (
     record_unchanged,
     refuse_if_unwanted,
 )
-from impler_pipelines.store.runs.kept import active_ids, unchanged_dagster_runs
+from impler_pipelines.store.runs.kept import (
+    active_ids,
+    sweep_rejects,
+    sweep_runs,
+    unchanged_dagster_runs,
+)
 from impler_pipelines.store.runs.rejects import list_rejects, reject_fields, replace_rejects
 
 __all__ = [
@@ -50,6 +56,7 @@ __all__ = [
     "cancel_active_runs",
     "cancel_queued_runs",
     "cancel_run",
+    "confirm_deletions",
     "enqueue_run",
     "fail_run",
     "find_run",
@@ -67,5 +74,7 @@ __all__ = [
     "reject_fields",
     "replace_rejects",
     "run_now",
+    "sweep_rejects",
+    "sweep_runs",
     "unchanged_dagster_runs",
 ]

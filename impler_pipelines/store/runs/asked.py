@@ -7,6 +7,7 @@ job's row first and the Run's row second, always in that order.
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, select, update
@@ -70,6 +71,38 @@ def run_now(connection: Connection, job_id: str, *, now: dt.datetime) -> Run:
     if queued is not None:
         return _run(queued)
     return ask_for_run(connection, job_id, trigger=Trigger.MANUAL, now=now)
+
+
+def confirm_deletions(connection: Connection, run: Run, *, now: dt.datetime) -> Run:
+    """Ask for a run that may delete as many rows as ``run`` was stopped from deleting.
+
+    One that is queued already is let do so. Raises ``StateConflict`` unless ``run`` was stopped for
+    that, and is the last one that looked at the feed.
+    """
+    if run.deletions_held is None:
+        raise StateConflict(
+            "This run was not stopped from deleting rows: there is nothing to confirm.",
+            status=run.status,
+        )
+    lock_status(connection, run.import_job_id)
+    later = connection.scalar(
+        select(runs.c.id).where(
+            runs.c.import_job_id == run.import_job_id,
+            runs.c.created_at > run.created_at,
+            runs.c.status.not_in((RunStatus.CANCELLED, RunStatus.QUEUED)),
+        )
+    )
+    if later is not None:
+        raise StateConflict(
+            "Another run has looked at the feed since: confirm what the last one was stopped for,"
+            " if it was.",
+            status=run.status,
+        )
+    new = run_now(connection, run.import_job_id, now=now)
+    connection.execute(
+        update(runs).where(runs.c.id == new.id).values(deletions_confirmed=run.deletions_held)
+    )
+    return replace(new, deletions_confirmed=run.deletions_held)
 
 
 def ask_for_run(connection: Connection, job_id: str, *, trigger: Trigger, now: dt.datetime) -> Run:

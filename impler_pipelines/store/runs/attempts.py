@@ -22,6 +22,7 @@ DEAD_AFTER_SECONDS = 120.0
 
 # What only a load finds out; an earlier attempt's numbers say nothing about the one that begins.
 _FOUND_BY_LOADING = (
+    "deletions_held",
     "filtered",
     "valid",
     "invalid",

@@ -1,0 +1,1 @@
+"""Rows to webhooks: pages of records, signed and posted. It knows no store and keeps no queue."""
