@@ -54,6 +54,7 @@ def map_batches(
     *,
     columns: Sequence[Column],
     filters: Sequence[Filter] = (),
+    loaded: Iterable[Sequence[str]] = (),
 ) -> Iterator[MappedBatch]:
     """Yield one MappedBatch for each batch, in order; memory does not grow with the feed's texts.
 
@@ -64,9 +65,10 @@ def map_batches(
     * filters: a record that fails one is counted and goes no further;
     * missing values become the column's default, then are checked against ``isRequired``;
     * values are typed, then validated; every column is checked and every reason kept;
-    * the row key, or a ``unique_with``, that a row before it has is a reason too.
+    * the row key, or a ``unique_with``, that a row before it has is a reason too, and so is a row
+      key that is among those ``loaded`` by earlier runs, which come in pieces.
     """
-    mapper = _Mapper(columns, filters)
+    mapper = _Mapper(columns, filters, loaded)
     for batch in batches:
         yield mapper.map(batch)
 
@@ -80,11 +82,16 @@ class _TypedColumn:
 class _Mapper:
     """Carries over batches what must be carried: the place in the feed and the keys seen."""
 
-    def __init__(self, columns: Sequence[Column], filters: Sequence[Filter]) -> None:
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        filters: Sequence[Filter],
+        loaded: Iterable[Sequence[str]],
+    ) -> None:
         self._columns = tuple(columns)
         self._filters = tuple(filters)
         self._casters: dict[str, Caster] = {c.key: caster_for(c) for c in self._columns}
-        self._rules = unique_rules(self._columns)
+        self._rules = unique_rules(self._columns, loaded)
         self._schema = row_schema(self._columns)
         self._place = 0
 

@@ -6,7 +6,7 @@ The digest is a promise to every table ever loaded: changing it makes each row a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +50,11 @@ def row_keys(digests: Digests) -> pa.Array:
     return pa.StringArray.from_buffers(
         len(digests), pa.py_buffer(offsets.tobytes()), pa.py_buffer(content)
     )
+
+
+def digests_of(keys: Sequence[str]) -> Digests:
+    """The digests that ``row_keys`` has written as text."""
+    return np.frombuffer(bytes.fromhex("".join(keys)), dtype=np.uint64).reshape(-1, 2)
 
 
 def _written(key: str, values: pa.Array) -> pa.Array:

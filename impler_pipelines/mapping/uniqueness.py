@@ -6,15 +6,15 @@ rejected, for whatever reason, claims none, so that a good record after a bad on
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from impler_pipelines.mapping.digest_set import DigestSet
-from impler_pipelines.mapping.row_keys import Digests, digest_rows
+from impler_pipelines.mapping.row_keys import Digests, digest_rows, digests_of
 from impler_pipelines.model import Column
 
 Rows = npt.NDArray[np.bool_]
@@ -25,6 +25,7 @@ class UniqueRule:
     """``keys`` taken together come once. ``owners`` are the columns whose error a repeat is.
 
     ``reason`` follows the value in a sentence; ``message``, the template's own, stands alone.
+    ``grows``: a row that is kept is one that must not come again.
     """
 
     rule: str
@@ -33,6 +34,7 @@ class UniqueRule:
     reason: str
     message: str | None = None
     seen: DigestSet = field(default_factory=DigestSet)
+    grows: bool = True
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,11 @@ class Claims:
     repeats: list[tuple[UniqueRule, list[int]]]
 
 
-def unique_rules(columns: Sequence[Column]) -> list[UniqueRule]:
-    """The rule of the row key first, then one for each ``unique_with``."""
+def unique_rules(
+    columns: Sequence[Column], loaded: Iterable[Sequence[str]] = ()
+) -> list[UniqueRule]:
+    """The rule of the row key first, then one for each ``unique_with``, then one for the rows whose
+    keys, as ``row_keys`` writes them, were ``loaded`` before."""
     rules = [_row_rule(columns)]
     names = {column.key: column.name or column.key for column in columns}
     for column in columns:
@@ -56,6 +61,12 @@ def unique_rules(columns: Sequence[Column]) -> list[UniqueRule]:
             keys = (column.key, *validation.columns)
             own = validation.error_message
             rules.append(UniqueRule("unique_with", keys, (column,), reason, own))
+    known = DigestSet()
+    for keys_of_rows in loaded:
+        known.add(digests_of(keys_of_rows))
+    if len(known):
+        reason = "was loaded by an earlier run, and this import only adds rows"
+        rules.append(replace(rules[0], reason=reason, seen=known, grows=False))
     return rules
 
 
@@ -71,7 +82,8 @@ def claim(
     batches = [_candidates(rule, values, refused) for rule in rules]
     repeats, kept = _first_come(batches, rejected)
     for rule, batch in zip(rules, batches, strict=True):
-        rule.seen.add(batch.digests[kept & ~batch.skipped])
+        if rule.grows:
+            rule.seen.add(batch.digests[kept & ~batch.skipped])
     return Claims(batches[0].digests, list(zip(rules, repeats, strict=True)))
 
 
@@ -82,6 +94,7 @@ class _Candidates:
     digests: Digests
     skipped: Rows
     known: Rows
+    grows: bool
 
 
 def _candidates(
@@ -89,14 +102,15 @@ def _candidates(
 ) -> _Candidates:
     digests = digest_rows(values, rule.keys)
     skipped = _skipped(rule, values, refused)
-    return _Candidates(digests, skipped, rule.seen.contains(digests) & ~skipped)
+    return _Candidates(digests, skipped, rule.seen.contains(digests) & ~skipped, rule.grows)
 
 
 def _first_come(batches: Sequence[_Candidates], rejected: Rows) -> tuple[list[list[int]], Rows]:
     """The repeats by rule, and the rows that are kept, decided row by row in the feed's order."""
     words = [batch.digests.view("V16").ravel().tolist() for batch in batches]
     if not any(batch.known.any() for batch in batches) and all(
-        len(set(found)) == len(found) for found in words
+        len(set(found)) == len(found) or not batch.grows
+        for found, batch in zip(words, batches, strict=True)
     ):
         return [[] for _ in batches], ~rejected
     skipped = [batch.skipped.tolist() for batch in batches]
@@ -114,7 +128,7 @@ def _first_come(batches: Sequence[_Candidates], rejected: Rows) -> tuple[list[li
             kept[row] = False
             continue
         for at, found in enumerate(words):
-            if not skipped[at][row]:
+            if batches[at].grows and not skipped[at][row]:
                 claimed[at].add(found[row])
     return repeats, kept
 

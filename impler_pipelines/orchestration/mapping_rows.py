@@ -12,6 +12,7 @@ from impler_pipelines.mapping import MappedBatch, map_batches, row_schema
 from impler_pipelines.model import ImportPlan, Reject
 from impler_pipelines.orchestration.attempts import Attempt
 from impler_pipelines.orchestration.markdown import table
+from impler_pipelines.orchestration.places import loaded_before
 from impler_pipelines.orchestration.references import ExtractedRecords, MappedRows
 from impler_pipelines.orchestration.tabular import (
     REJECT_SCHEMA,
@@ -42,7 +43,10 @@ def map_to_artifacts(
         rows = stack.enter_context(batch_writer(artifacts, rows_path, row_schema(plan.columns)))
         rejects = stack.enter_context(batch_writer(artifacts, rejects_path, REJECT_SCHEMA))
         batches = read_batches(artifacts, extracted.path)
-        for mapped in map_batches(batches, columns=plan.columns, filters=plan.filters):
+        loaded = loaded_before(attempt.runtime, plan, attempt.run_id)
+        for mapped in map_batches(
+            batches, columns=plan.columns, filters=plan.filters, loaded=loaded
+        ):
             rows.write_batch(mapped.rows)
             if mapped.rejects:
                 rejects.write_batch(reject_batch(mapped.rejects))

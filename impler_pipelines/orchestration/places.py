@@ -5,15 +5,15 @@ It never imports Arrow: every run looks whether its rows are there, also one tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import Engine
 
 from impler_pipelines.destinations.engines import open_destination
 from impler_pipelines.destinations.guard import address_check
-from impler_pipelines.destinations.presence import holds_load
-from impler_pipelines.model import ImportPlan, SqlDestination
+from impler_pipelines.destinations.presence import holds_load, loaded_keys
+from impler_pipelines.model import ImportPlan, LoadMode, SqlDestination
 from impler_pipelines.orchestration.runtime import Runtime
 
 
@@ -34,6 +34,17 @@ def all_rows_stand(runtime: Runtime, plan: ImportPlan) -> bool:
             ):
                 return False
     return True
+
+
+def loaded_before(runtime: Runtime, plan: ImportPlan, run_id: str) -> Iterator[Sequence[str]]:
+    """The row keys that must not come again, in pieces: those that the import job's other runs have
+    loaded, where the template has unique columns and all its tables only add rows."""
+    modes = {table.mode for table in plan.tables}
+    if modes != {LoadMode.APPEND} or not any(column.is_unique for column in plan.columns):
+        return
+    table = plan.tables[0]
+    with opened(runtime, table) as engine:
+        yield from loaded_keys(engine, table.table, plan.import_job_id, but_of_run=run_id)
 
 
 def in_store(runtime: Runtime, destination: SqlDestination) -> bool:

@@ -16,6 +16,7 @@ from sqlalchemy import create_engine, text
 
 from impler_pipelines.control_api.app import create_app
 from impler_pipelines.orchestration.jobs import build_job
+from impler_pipelines.orchestration.names import RUN_ID_TAG
 from impler_pipelines.orchestration.runtime import Runtime, utc_now
 from impler_pipelines.settings import Settings
 from impler_pipelines.store import import_jobs
@@ -140,13 +141,17 @@ class Scene:
         """The import job's id."""
         return str(self.job["_id"])
 
-    def run(self) -> Outcome:
+    def run_asked(self, run: dict[str, Any]) -> Outcome:
+        """Run the import job for a Run that was asked for by the API."""
+        return self.run({RUN_ID_TAG: run["_id"]})
+
+    def run(self, tags: dict[str, str] | None = None) -> Outcome:
         """Run the import job, and look at it from all sides."""
         before = len(self.feeds.requests)
         runtime = Runtime(self.settings, retry_waits=self.retry_waits)
         try:
             result = build_job(runtime, self.job_id).execute_in_process(
-                instance=self._instance, raise_on_error=False
+                instance=self._instance, raise_on_error=False, tags=tags
             )
         finally:
             runtime.engine.dispose()

@@ -14,6 +14,7 @@ from impler_pipelines.store import import_jobs, plans, runs, templates
 from impler_pipelines.store.destinations import TableSpec
 from impler_pipelines_tests.feed_server import Handler
 from impler_pipelines_tests.orchestration.conftest import FEED, ITEM, World, rss
+from impler_pipelines_tests.orchestration.scene import COLUMNS, FIRST_ROWS, SECOND, Scene
 
 
 class TestSuccess:
@@ -288,3 +289,28 @@ class TestCancelled:
         (run,) = world.runs(job)
         assert (run.status, run.attempts) == (RunStatus.SUCCESS, 1)
         assert len(world.feeds.requests) == 1
+
+
+class TestAppend:
+    def test_a_key_that_an_earlier_run_loaded_is_a_reject(self, scene: Scene) -> None:
+        scene.add_import_job(mode="append")
+        assert scene.run().run["inserted"] == 2
+        scene.serve(SECOND)
+        run = scene.run().run
+        assert (run["valid"], run["invalid"], run["inserted"]) == (1, 2, 1)
+        path = f"/v1/import-jobs/{scene.job_id}/runs/{run['_id']}/rejects"
+        lamp, chair = scene.api.ok("GET", path)
+        (error,) = lamp["errors"]
+        assert (error["column"], error["rule"], error["value"]) == ("link", "unique", "/1")
+        assert "an earlier run" in error["message"]
+        assert chair["index"] == 1
+        assert scene.rows() == [*FIRST_ROWS, ("/3", "Desk", 5.0)]
+
+    def test_without_unique_columns_rows_are_added(self, scene: Scene) -> None:
+        scene.add_import_job(mode="append")
+        columns = [{**column, "isUnique": False} for column in COLUMNS]
+        scene.change_template(columns=columns)
+        assert scene.run().run["inserted"] == 2
+        scene.serve(SECOND)
+        assert scene.run().run["inserted"] == 3
+        assert len(scene.rows()) == 5
