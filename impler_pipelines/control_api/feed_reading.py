@@ -19,11 +19,13 @@ from typing import Annotated, BinaryIO, TypeVar
 from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 
+from impler_pipelines.control_api.previewing import Preview, preview
 from impler_pipelines.control_api.problems import WebPageGiven
 from impler_pipelines.errors import FeedHasNoRecords, RequestInvalid, WebPageFound
 from impler_pipelines.extraction import FeedReading, read_feed
-from impler_pipelines.model import SourceAuth
+from impler_pipelines.model import ImportPlan, SourceAuth
 from impler_pipelines.orchestration.limits import feed_limits, fetch_policy
+from impler_pipelines.orchestration.runtime import Runtime
 from impler_pipelines.settings import Settings
 from impler_pipelines.sources import fetch, public_url
 from impler_pipelines.sources.discovery import find_announced_feeds
@@ -60,13 +62,31 @@ class FeedReader:
         a path that the feed lacks, ``WebPageGiven`` for the address of a web page, and HTTP 503
         while too many feeds are being read.
         """
+
+        def read(file: BinaryIO, content_type: str | None) -> FeedReading:
+            return self._read(file, content_type, record_path, or_detect)
+
+        return self._fetched(url, auth, read)
+
+    def preview(self, runtime: Runtime, plan: ImportPlan, *, limit: int) -> Preview:
+        """Fetch the feed of an import job and say what a run would load and refuse.
+
+        Raises what ``fetch`` and extraction raise, as ``read`` does.
+        """
+
+        def read(file: BinaryIO, content_type: str | None) -> Preview:
+            return preview(runtime, plan, file, content_type, self._limits, limit=limit)
+
+        return self._fetched(plan.url, plan.auth, read)
+
+    def _fetched(
+        self, url: str, auth: SourceAuth | None, read: Callable[[BinaryIO, str | None], T]
+    ) -> T:
         # A file without a name: nothing is left of it, however this process ends.
         with self._turn(), tempfile.TemporaryFile() as file:
             fetched = fetch(url, file, policy=self._policy, auth=auth, turn=self._at_host)
             try:
-                return in_a_new_thread(
-                    partial(self._read, file, fetched.content_type, record_path, or_detect)
-                )
+                return in_a_new_thread(partial(read, file, fetched.content_type))
             except WebPageFound as error:
                 found = find_announced_feeds(file, fetched.url, fetched.content_type)
                 raise WebPageGiven(public_url(url), [asdict(feed) for feed in found]) from error

@@ -88,3 +88,11 @@ async def _store_of(request: Request) -> StoreAccess:
 
 
 Store = Annotated[StoreAccess, Depends(_store_of)]
+
+
+async def _settings_of(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+ApiSettings = Annotated[Settings, Depends(_settings_of)]

@@ -31,6 +31,8 @@ def extract_to_artifact(
     Raises ``MappingInvalid`` when the path of a required column is nowhere in the feed, and what
     ``extraction`` raises for a feed that can't be read in full.
     """
+    if not plan.mappings:
+        raise MappingInvalid("No column is mapped: map one or more to a path of the feed.")
     schema = pa.schema([(mapping.key, pa.string()) for mapping in plan.mappings])
     with runtime.artifacts.open(feed.path) as source:
         stream = extract_records(

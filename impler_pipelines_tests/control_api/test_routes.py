@@ -24,6 +24,7 @@ ROUTES = [
     ("DELETE", "/v1/import-jobs/{jobId}"),
     ("GET", "/v1/import-jobs/{jobId}/mappings"),
     ("PUT", "/v1/import-jobs/{jobId}/mappings"),
+    ("GET", "/v1/import-jobs/{jobId}/preview"),
     ("POST", "/v1/import-jobs/{jobId}/runs"),
     ("GET", "/v1/import-jobs/{jobId}/runs"),
     ("GET", "/v1/import-jobs/{jobId}/runs/{runId}"),

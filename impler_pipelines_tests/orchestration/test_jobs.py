@@ -314,3 +314,13 @@ class TestAppend:
         scene.serve(SECOND)
         assert scene.run().run["inserted"] == 3
         assert len(scene.rows()) == 5
+
+
+class TestMapping:
+    def test_without_any_mapping_it_fails(self, scene: Scene) -> None:
+        columns = [{**column, "isRequired": False} for column in COLUMNS]
+        scene.add_import_job()
+        scene.change_template(columns=columns)
+        scene.map()
+        run = scene.run().run
+        assert (run["status"], "No column is mapped" in run["error"]) == ("FAILED", True)

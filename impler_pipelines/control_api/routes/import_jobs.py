@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from impler_pipelines.control_api.auth import ProjectId
 from impler_pipelines.control_api.feed_reading import Feeds
@@ -22,12 +23,14 @@ from impler_pipelines.control_api.schemas.import_jobs import (
     MappingsReplace,
 )
 from impler_pipelines.control_api.schemas.problems import problems
-from impler_pipelines.control_api.store_access import Store
+from impler_pipelines.control_api.schemas.runs import PreviewRead
+from impler_pipelines.control_api.store_access import ApiSettings, Store
 from impler_pipelines.control_api.views import import_job_view, mapping_views
 from impler_pipelines.errors import StateConflict
 from impler_pipelines.model import ImportJob, ImportJobStatus, SourceAuth, TemplateMode
+from impler_pipelines.orchestration.runtime import Runtime
 from impler_pipelines.store import import_jobs
-from impler_pipelines.store.plans import stored_auth
+from impler_pipelines.store.plans import load_plan, stored_auth
 from impler_pipelines.store.templates import columns_of
 
 router = APIRouter(prefix="/v1/import-jobs", tags=["Import jobs"])
@@ -130,6 +133,28 @@ def replace_mappings(job: FoundImportJob, body: MappingsReplace, store: Store) -
             connection, job.id, now=dt.datetime.now(dt.UTC), changes={"mappings": mappings}
         )
     return mapping_views(changed, columns)
+
+
+@router.get("/{jobId:segment}/preview", responses=problems(404, 409, 422, 502))
+def preview_import_job(
+    job: FoundImportJob,
+    store: Store,
+    feeds: Feeds,
+    settings: ApiSettings,
+    limit: Annotated[int, Query(ge=1, le=100)] = 5,
+) -> PreviewRead:
+    """What a run would load and refuse now: the current feed, mapped, with nothing written.
+
+    All of the feed is read, so that the counts are a run's; `limit` is how many rows, and how many
+    rejects, are shown.
+    """
+    _refuse_deleted(job)
+    if not job.mappings:
+        raise StateConflict("No column is mapped yet: map columns first.", status=job.status)
+    runtime = Runtime(settings)
+    with store.transaction() as connection:
+        plan = load_plan(connection, store.box, job.id)
+    return PreviewRead.model_validate(feeds.preview(runtime, plan, limit=limit))
 
 
 def _refuse_deleted(job: ImportJob) -> None:
