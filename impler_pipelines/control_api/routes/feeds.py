@@ -20,9 +20,9 @@ router = APIRouter(prefix="/v1/feeds", tags=["Feeds"])
 def inspect_feed(body: InspectBody, project_id: ProjectId, store: Store, feeds: Feeds) -> FeedRead:
     """Fetch a feed and say what it holds: record path, headings with samples, warnings.
 
-    With `templateId`, `suggestions` says which heading each column probably comes from: one whose
-    name is the column's key (score 1), name (0.9) or an alternate key (0.8). The address of a web
-    page answers 502 with the `feeds` that the page announces.
+    With `templateId`, `suggestions` says which heading each column probably comes from, by its
+    names, what they mean and what the samples are; a score of 1 is the column's key itself. The
+    address of a web page answers 502 with the `feeds` that the page announces.
     """
     template = None
     if body.template_id is not None:
