@@ -20,6 +20,14 @@ from impler_pipelines.errors import DestinationRefused, RequestInvalid
 BEGIN = "impler_begin"  # execution option: the words that begin a transaction in SQLite
 CONNECT_TIMEOUT = 10  # seconds
 BUSY_TIMEOUT = 60  # seconds that a load waits for another one's lock on a SQLite file
+MYSQL_LOCK_TIMEOUT = 120  # seconds that a load waits for another one's lock on a MySQL table
+MYSQL_READ_TIMEOUT = 1800  # seconds that one of its statements may take
+# The server's own defaults would cut values off, wait for a day, or read and compare otherwise.
+MYSQL_SESSION = (
+    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00',"
+    " sql_safe_updates = 0,"
+    f" lock_wait_timeout = {MYSQL_LOCK_TIMEOUT}, innodb_lock_wait_timeout = {MYSQL_LOCK_TIMEOUT}"
+)
 POOL = {"pool_size": 2, "max_overflow": 4, "pool_timeout": 30, "pool_recycle": 1800}
 
 CheckAddress = Callable[[str, int], Sequence[str]]
@@ -108,9 +116,11 @@ def _create(url: sa.URL, backend: str) -> sa.Engine:
         options["poolclass"] = NullPool  # an open connection locks the file for other processes
     else:
         options |= POOL | {"pool_pre_ping": True}
-    if backend == "postgresql":
+    if backend in _PORTS:
         # Whoever waited for a lock has to see what the one before committed.
         options["isolation_level"] = "READ COMMITTED"
+    if backend in ("mysql", "mariadb"):
+        options["paramstyle"] = "format"  # rows are staged as tuples
     try:
         engine = sa.create_engine(url, **options)
     except sa.exc.NoSuchModuleError as error:
@@ -140,7 +150,14 @@ def _connect_args(url: sa.URL, backend: str) -> dict[str, Any]:
             "prepare_threshold": None,  # prepared statements break behind transaction poolers
         }
     if backend in ("mysql", "mariadb"):
-        return {"connect_timeout": CONNECT_TIMEOUT, "charset": "utf8mb4"}
+        return {
+            "connect_timeout": CONNECT_TIMEOUT,
+            "read_timeout": MYSQL_READ_TIMEOUT,
+            "write_timeout": MYSQL_READ_TIMEOUT,
+            "charset": "utf8mb4",
+            "init_command": MYSQL_SESSION,
+            "local_infile": False,  # else a server may ask for files of ours
+        }
     if backend == "sqlite":
         return {} if "timeout" in url.query else {"timeout": BUSY_TIMEOUT}
     return {}

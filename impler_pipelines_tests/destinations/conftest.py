@@ -10,12 +10,14 @@ import sqlalchemy as sa
 
 from impler_pipelines.destinations.sql import open_destination
 
-KINDS = ("postgresql", "sqlite", "duckdb")
+KINDS = ("postgresql", "mariadb", "sqlite", "duckdb")
 
 
 def url_of(kind: str, request: pytest.FixtureRequest, directory: Path) -> str:
     if kind == "postgresql":
         return str(request.getfixturevalue("database_url"))
+    if kind in ("mariadb", "mysql"):
+        return str(request.getfixturevalue("mariadb_url")).replace("mariadb:", f"{kind}:", 1)
     return f"{kind}:///{directory / 'out.db'}"
 
 
