@@ -44,6 +44,7 @@ _PACKAGES = {
     "mariadb": "pymysql",
     "duckdb": "duckdb-engine",
 }
+_NOT_REACHED = 2003  # MySQL's number
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306}
 
 
@@ -195,12 +196,13 @@ def _guard(engine: sa.Engine, check_address: CheckAddress) -> None:
     backend = engine.dialect.name
 
     @sa.event.listens_for(engine, "do_connect")
-    def dial_what_was_checked(_: Any, __: Any, ___: Any, arguments: dict[str, Any]) -> None:
+    def dial_what_was_checked(
+        dialect: sa.Dialect, _: Any, __: Any, arguments: dict[str, Any]
+    ) -> Any:
         host = str(arguments["host"])
         addresses = check_address(host, int(arguments.get("port") or _PORTS[backend]))
         if backend != "postgresql":
-            arguments["host"] = addresses[0]
-            return
+            return _first_that_answers(dialect, addresses, arguments)
         arguments |= {
             "host": ",".join([host] * len(addresses)),  # the name, for TLS
             "hostaddr": ",".join(addresses),
@@ -210,3 +212,17 @@ def _guard(engine: sa.Engine, check_address: CheckAddress) -> None:
             "sslcertmode": "disable",
             "gssencmode": "disable",
         }
+        return None
+
+
+def _first_that_answers(
+    dialect: sa.Dialect, addresses: Sequence[str], arguments: dict[str, Any]
+) -> Any:
+    """PyMySQL's connection to the first address that can be reached."""
+    for address in addresses[:-1]:
+        try:
+            return dialect.connect(**arguments | {"host": address})
+        except dialect.loaded_dbapi.OperationalError as error:
+            if error.args[0] != _NOT_REACHED:
+                raise
+    return dialect.connect(**arguments | {"host": addresses[-1]})

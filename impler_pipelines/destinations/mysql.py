@@ -110,7 +110,7 @@ def _check_finite(batch: pa.RecordBatch) -> None:
 def _insert(
     connection: sa.Connection, statement: str, rows: list[tuple[Any, ...]], packet: int
 ) -> None:
-    driver: Any = connection.connection.driver_connection
+    driver: Any = connection.connection.dbapi_connection
     try:
         connection.exec_driver_sql(statement, rows)
     except sa.exc.DBAPIError as error:
@@ -118,6 +118,7 @@ def _insert(
         largest = max(sum(len(driver.escape(v).encode()) for v in r if v is not None) for r in rows)
         if largest + len(statement) < packet:
             raise
+        connection.invalidate()  # rolling back what hung up would raise instead
         raise DestinationRefused(
             f"A row is {largest} bytes in SQL, and the server takes {packet} at a time: raise its"
             " max_allowed_packet"

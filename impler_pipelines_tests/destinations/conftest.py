@@ -36,6 +36,13 @@ def postgres(database_url: str) -> Iterator[sa.Engine]:
 
 
 @pytest.fixture
+def mariadb(mariadb_url: str) -> Iterator[sa.Engine]:
+    engine = open_destination(mariadb_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
 def sqlite(tmp_path: Path) -> Iterator[sa.Engine]:
     engine = open_destination(f"sqlite:///{tmp_path / 'out.db'}")
     yield engine
