@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from impler_pipelines.destinations import mysql
+from impler_pipelines.destinations import description, mysql
+from impler_pipelines.destinations.description import count_rows
 from impler_pipelines.destinations.faults import translated
 from impler_pipelines.destinations.sql import address_check, open_destination, table_exists
 from impler_pipelines.errors import DestinationRefused, DestinationUnavailable, PipelineError
@@ -168,6 +169,27 @@ class TestLimits:
         with pytest.raises(DestinationRefused, match="Duplicate column name"):
             load(mariadb, [{"_row_key": "a", "title": "x", "Title": "y"}], columns=columns)
         assert not table_exists(mariadb, "products")
+
+
+class TestCounting:
+    @pytest.mark.parametrize("kind", ["mysql", "mariadb"])
+    def test_ends_in_time(
+        self,
+        kind: str,
+        mariadb_url: str,
+        request: pytest.FixtureRequest,
+        tmp_path: Any,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        engine = open_destination(url_of(kind, request, tmp_path))
+        load(engine, [row("a"), row("b")])
+        assert count_rows(engine, "products") == 2
+        execute(engine, "CREATE VIEW slow AS SELECT title FROM {table} WHERE SLEEP(9) = 0")
+        monkeypatch.setattr(description, "COUNT_LIMIT_SECONDS", 1)
+        with pytest.raises(DestinationUnavailable, match="max_statement_time"):
+            count_rows(engine, "slow")
+        assert read(engine, "_row_key") == [("a",), ("b",)]
+        engine.dispose()
 
 
 class TestLocks:
