@@ -19,7 +19,8 @@ unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PIP_USER PIP_TARGET PIP_PREFIX PIP_RE
 demo: $(VENV)/.runtime ## see it work: a sample feed becomes rows, in a temporary place, in a minute
 	@$(CLI) demo
 
-test: $(VENV)/.dev ## the whole test suite, with its own PostgreSQL
+test: $(VENV)/.dev ## the whole test suite, with its own PostgreSQL and MariaDB
+	@.ci/mariadb.sh
 	@echo "make: running the tests, in parallel"
 	@$(BIN)/pytest -n auto --dist worksteal $(PYTEST_ARGS)
 

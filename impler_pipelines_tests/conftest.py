@@ -1,7 +1,8 @@
 """Fixtures for every room: one embedded PostgreSQL a session, one database a test, a feed server.
 
 The server starts when the first test asks for it and is shared by all workers. pytest's controller
-stops it at the end; should the controller be killed, the keeper notices and stops it.
+stops it at the end; should the controller be killed, the keeper notices and stops it. The same for
+a MariaDB, where its server is installed.
 """
 
 from __future__ import annotations
@@ -23,17 +24,20 @@ import psutil
 import psycopg
 import pytest
 from psycopg import sql
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.pool import NullPool
 
 from impler_pipelines.store.engine import open_store
 from impler_pipelines.store.migrations import migrate
 from impler_pipelines.supervisor.embedded_postgres import ROLE, EmbeddedPostgres
+from impler_pipelines_tests import mariadb_keeper
 from impler_pipelines_tests.feed_server import FeedServer
 from impler_pipelines_tests.postgres_keeper import test_server as build_server
 
 _HOME = "PYTEST_IMPLER_HOME"  # the controller makes it; workers inherit it
 _CONTROLLER = "PYTEST_IMPLER_CONTROLLER"
 _START_LIMIT_SECONDS = 120.0
+_KEEPERS = ("postgres", "mariadb")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -57,8 +61,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput") or os.environ.get(_CONTROLLER) != str(os.getpid()):
         return
     home = Path(os.environ.pop(_HOME))
-    with _locked(home / "keeper.lock"):
-        _stop_keeper(home)
+    for name in _KEEPERS:
+        with _locked(home / f"{name}.lock"):
+            _stop_keeper(home, name)
     shutil.rmtree(home, ignore_errors=True)
 
 
@@ -69,9 +74,9 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _stop_keeper(home: Path) -> None:
+def _stop_keeper(home: Path, name: str) -> None:
     try:
-        keeper = psutil.Process(int((home / "keeper.pid").read_text()))
+        keeper = psutil.Process(int((home / f"{name}.pid").read_text()))
         keeper.terminate()
         keeper.wait(30)
     except (FileNotFoundError, psutil.NoSuchProcess):
@@ -80,16 +85,17 @@ def _stop_keeper(home: Path) -> None:
         keeper.kill()
 
 
-def _start_keeper(home: Path) -> None:
-    """Start the keeper unless another worker has; the caller holds the lock."""
-    if (home / "ready").exists():
+def _start_keeper(home: Path, name: str) -> None:
+    """Start the keeper of that name unless another worker has; the caller holds its lock."""
+    ready = home / f"{name}.ready"
+    if ready.exists():
         return
-    with (home / "keeper.log").open("wb") as log:
+    with (home / f"{name}.log").open("wb") as log:
         keeper = subprocess.Popen(
             [
                 sys.executable,
                 "-m",
-                "impler_pipelines_tests.postgres_keeper",
+                f"impler_pipelines_tests.{name}_keeper",
                 str(home),
                 os.environ[_CONTROLLER],
             ],
@@ -99,11 +105,11 @@ def _start_keeper(home: Path) -> None:
             stderr=log,
             start_new_session=True,
         )
-    (home / "keeper.pid").write_text(str(keeper.pid))
+    (home / f"{name}.pid").write_text(str(keeper.pid))
     deadline = time.monotonic() + _START_LIMIT_SECONDS
-    while not (home / "ready").exists():
+    while not ready.exists():
         if keeper.poll() is not None or time.monotonic() > deadline:
-            pytest.fail(f"PostgreSQL did not start:\n{(home / 'keeper.log').read_text()}")
+            pytest.fail(f"The {name} server did not start:\n{(home / f'{name}.log').read_text()}")
         time.sleep(0.05)
     keeper.returncode = 0  # it outlives this worker: the controller stops it
 
@@ -112,8 +118,8 @@ def _start_keeper(home: Path) -> None:
 def postgres_server() -> EmbeddedPostgres:
     """The running server, for its ``url()`` and ``superuser_url()``; never start or stop it."""
     home = Path(os.environ[_HOME])
-    with _locked(home / "keeper.lock"):
-        _start_keeper(home)
+    with _locked(home / "postgres.lock"):
+        _start_keeper(home, "postgres")
     return build_server(home)
 
 
@@ -136,6 +142,35 @@ def database_url(postgres_server: EmbeddedPostgres) -> Iterator[str]:
     """``postgresql://…`` of a new, empty database whose owner, no superuser, it connects as."""
     with _database(postgres_server) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def mariadb_home() -> Path:
+    """The session's home, where a MariaDB server runs now; skips where none is installed."""
+    if mariadb_keeper.find_program("mariadbd") is None:
+        if os.environ.get("CI"):
+            pytest.fail("no MariaDB server is installed: .ci/mariadb.sh installs one")
+        pytest.skip("install mariadb-server to run these")
+    home = Path(os.environ[_HOME])
+    with _locked(home / "mariadb.lock"):
+        _start_keeper(home, "mariadb")
+    return home
+
+
+@pytest.fixture
+def mariadb_url(mariadb_home: Path) -> Iterator[str]:
+    """``mariadb://…`` of a new, empty database whose user has no right beyond it."""
+    name = f"test_{uuid.uuid4().hex[:16]}"
+    engine = create_engine(
+        mariadb_keeper.server_url(mariadb_home, "").replace("://", "+pymysql://"),
+        poolclass=NullPool,
+    )
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    yield mariadb_keeper.server_url(mariadb_home, name)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("SET lock_wait_timeout = 30")
+        connection.exec_driver_sql(f"DROP DATABASE {name}")
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ def keep(home: Path, controller: psutil.Process) -> None:
     server = test_server(home)
     server.start()
     try:
-        (home / "ready").touch()
+        (home / "postgres.ready").touch()
         while not stopped.wait(0.5) and controller.is_running():
             pass
     finally:

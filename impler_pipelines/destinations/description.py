@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.mysql.base import MySQLDialect
 from sqlalchemy.sql import quoted_name
 
 from impler_pipelines.destinations.faults import translated
@@ -84,10 +85,16 @@ def count_rows(engine: sa.Engine, table: str) -> int:
     """How many rows the table has now, those of all import jobs.
 
     Raises ``DestinationUnavailable`` or ``DestinationRefused`` where it can't be counted; on
-    PostgreSQL also after ``COUNT_LIMIT_SECONDS``.
+    PostgreSQL, MySQL and MariaDB also after ``COUNT_LIMIT_SECONDS``.
     """
     counted = sa.table(quoted_name(table, quote=True), schema=default_schema(engine))
     with translated(engine), engine.connect() as connection:
-        if engine.dialect.name == "postgresql":
-            connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{COUNT_LIMIT_SECONDS}s'")
+        match engine.dialect:
+            case sa.Dialect(name="postgresql"):
+                limit = f"SET LOCAL statement_timeout = '{COUNT_LIMIT_SECONDS}s'"
+                connection.exec_driver_sql(limit)
+            case MySQLDialect(is_mariadb=on_mariadb):
+                connection.detach()  # not pooled: the limit is the session's
+                limit = "max_statement_time = {}" if on_mariadb else "max_execution_time = {}000"
+                connection.exec_driver_sql(f"SET SESSION {limit.format(COUNT_LIMIT_SECONDS)}")
         return connection.execute(sa.select(sa.func.count()).select_from(counted)).scalar_one()

@@ -20,6 +20,14 @@ from impler_pipelines.errors import DestinationRefused, RequestInvalid
 BEGIN = "impler_begin"  # execution option: the words that begin a transaction in SQLite
 CONNECT_TIMEOUT = 10  # seconds
 BUSY_TIMEOUT = 60  # seconds that a load waits for another one's lock on a SQLite file
+MYSQL_LOCK_TIMEOUT = 120  # seconds that a load waits for another one's lock on a MySQL table
+MYSQL_READ_TIMEOUT = 1800  # seconds that one of its statements may take
+# The server's own defaults would cut values off, wait for a day, or read and compare otherwise.
+MYSQL_SESSION = (
+    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00',"
+    " sql_safe_updates = 0,"
+    f" lock_wait_timeout = {MYSQL_LOCK_TIMEOUT}, innodb_lock_wait_timeout = {MYSQL_LOCK_TIMEOUT}"
+)
 POOL = {"pool_size": 2, "max_overflow": 4, "pool_timeout": 30, "pool_recycle": 1800}
 
 CheckAddress = Callable[[str, int], Sequence[str]]
@@ -36,6 +44,7 @@ _PACKAGES = {
     "mariadb": "pymysql",
     "duckdb": "duckdb-engine",
 }
+_NOT_REACHED = 2003  # MySQL's number
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306}
 
 
@@ -108,9 +117,11 @@ def _create(url: sa.URL, backend: str) -> sa.Engine:
         options["poolclass"] = NullPool  # an open connection locks the file for other processes
     else:
         options |= POOL | {"pool_pre_ping": True}
-    if backend == "postgresql":
+    if backend in _PORTS:
         # Whoever waited for a lock has to see what the one before committed.
         options["isolation_level"] = "READ COMMITTED"
+    if backend in ("mysql", "mariadb"):
+        options["paramstyle"] = "format"  # rows are staged as tuples
     try:
         engine = sa.create_engine(url, **options)
     except sa.exc.NoSuchModuleError as error:
@@ -140,7 +151,14 @@ def _connect_args(url: sa.URL, backend: str) -> dict[str, Any]:
             "prepare_threshold": None,  # prepared statements break behind transaction poolers
         }
     if backend in ("mysql", "mariadb"):
-        return {"connect_timeout": CONNECT_TIMEOUT, "charset": "utf8mb4"}
+        return {
+            "connect_timeout": CONNECT_TIMEOUT,
+            "read_timeout": MYSQL_READ_TIMEOUT,
+            "write_timeout": MYSQL_READ_TIMEOUT,
+            "charset": "utf8mb4",
+            "init_command": MYSQL_SESSION,
+            "local_infile": False,  # else a server may ask for files of ours
+        }
     if backend == "sqlite":
         return {} if "timeout" in url.query else {"timeout": BUSY_TIMEOUT}
     return {}
@@ -178,12 +196,13 @@ def _guard(engine: sa.Engine, check_address: CheckAddress) -> None:
     backend = engine.dialect.name
 
     @sa.event.listens_for(engine, "do_connect")
-    def dial_what_was_checked(_: Any, __: Any, ___: Any, arguments: dict[str, Any]) -> None:
+    def dial_what_was_checked(
+        dialect: sa.Dialect, _: Any, __: Any, arguments: dict[str, Any]
+    ) -> Any:
         host = str(arguments["host"])
         addresses = check_address(host, int(arguments.get("port") or _PORTS[backend]))
         if backend != "postgresql":
-            arguments["host"] = addresses[0]
-            return
+            return _first_that_answers(dialect, addresses, arguments)
         arguments |= {
             "host": ",".join([host] * len(addresses)),  # the name, for TLS
             "hostaddr": ",".join(addresses),
@@ -193,3 +212,17 @@ def _guard(engine: sa.Engine, check_address: CheckAddress) -> None:
             "sslcertmode": "disable",
             "gssencmode": "disable",
         }
+        return None
+
+
+def _first_that_answers(
+    dialect: sa.Dialect, addresses: Sequence[str], arguments: dict[str, Any]
+) -> Any:
+    """PyMySQL's connection to the first address that can be reached."""
+    for address in addresses[:-1]:
+        try:
+            return dialect.connect(**arguments | {"host": address})
+        except dialect.loaded_dbapi.OperationalError as error:
+            if error.args[0] != _NOT_REACHED:
+                raise
+    return dialect.connect(**arguments | {"host": addresses[-1]})

@@ -9,6 +9,7 @@ Messages hold the database's own words without the values of rows, and never a p
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,9 +35,35 @@ _LIBPQ_HINT = " Is the server running on that host and accepting TCP/IP connecti
 _TRANSIENT_SQLITE = frozenset(
     {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL}
 )
-# https://dev.mysql.com/doc/mysql-errors/8.4/en/: too many connections, shutdown, lock wait,
-# deadlock, server not reached, gone away, lost.
-_TRANSIENT_MYSQL = frozenset({1040, 1053, 1205, 1213, 2002, 2003, 2006, 2013})
+# https://mariadb.com/kb/en/mariadb-error-codes/, https://dev.mysql.com/doc/mysql-errors/8.4/en/
+_TRANSIENT_MYSQL = frozenset(
+    {
+        *(
+            1205,
+            1213,
+            1412,
+            1614,
+            3058,
+        ),  # lock wait, deadlock (of rows, XA, named locks), new shape
+        *(1021, 1037, 1038, 1041, 1114, 1135, 1637),  # disk, memory, table space, threads
+        *(1040, 1203, 1226),  # too many connections, of this user
+        *(1053, 1317, 1927, 1969, 3024, 3169, 4031),  # shutdown, killed, out of time
+        *(1290, 1792, 1836, 1047),  # read-only or not joined while servers change places
+        *(1158, 1159, 1160, 1161, 2002, 2003, 2006, 2013, 2055),  # network: not reached, lost
+    }
+)
+_MYSQL_RIGHTS = frozenset({1044, 1142, 1143, 1227, 1370})
+_MYSQL_RULES = frozenset({1048, 1062, 1364, 1451, 1452, 3819, 4025})
+_MYSQL_NO_DATABASE = 1049
+_MYSQL_TOO_WIDE = frozenset({1117, 1118})
+# Messages that quote a row: Duplicate entry 'x' for key …, Incorrect string value: 'x' for …,
+# a syntax error near 'x'.
+_MYSQL_QUOTED = {
+    1062: re.compile(r"(?<=entry) '.*'(?= for )", re.DOTALL),
+    1064: re.compile(r"(?<=near) '.*'", re.DOTALL),
+    1292: re.compile(r"(?<=value:) '.*?'(?= for |$)", re.DOTALL),
+    1366: re.compile(r"(?<=value:) '.*'(?= for )", re.DOTALL),
+}
 
 
 def public_name(url: sa.URL) -> str:
@@ -76,16 +103,19 @@ def _fault(engine: sa.Engine, error: BaseException, lost: bool) -> PipelineError
 
 
 def _advice(error: BaseException, words: str) -> str:
-    """What to do about PostgreSQL's commonest refusals; nothing where its words have to do."""
-    state = str(getattr(error, "sqlstate", None) or "")
-    if state.startswith("23"):
+    """What to do about a server's commonest refusals; nothing where its words have to do."""
+    state, code = str(getattr(error, "sqlstate", None) or ""), _mysql_code(error)
+    if state.startswith("23") or code in _MYSQL_RULES:
         return ". Remove that rule from the table, or give the destination another table"
-    if state == "42501" or "permission denied" in words:
+    if state == "42501" or "permission denied" in words or code in _MYSQL_RIGHTS:
         return ". Give the destination's user that right, or use another user"
     if "password" in words:
         return ". Check user and password in the destination's URL"
-    if "does not exist" in words and state in ("", "3D000"):  # role or database
+    unknown = "does not exist" in words and state in ("", "3D000")  # role or database
+    if unknown or code == _MYSQL_NO_DATABASE:
         return ". Check the destination's URL"
+    if code in _MYSQL_TOO_WIDE:
+        return ". Give the template fewer columns"
     return ""
 
 
@@ -96,7 +126,7 @@ def _is_transient(engine: sa.Engine, error: BaseException) -> bool:
         case "sqlite":
             return getattr(error, "sqlite_errorcode", -1) & 0xFF in _TRANSIENT_SQLITE
         case "mysql" | "mariadb":
-            return bool(error.args) and error.args[0] in _TRANSIENT_MYSQL
+            return _mysql_code(error) in _TRANSIENT_MYSQL
         case _:
             return _is_operational(error)
 
@@ -108,6 +138,12 @@ def _is_transient_in_postgres(error: BaseException) -> bool:
     return _is_operational(error) and not any(words in str(error) for words in _REFUSED_LOGINS)
 
 
+def _mysql_code(error: BaseException) -> int:
+    """The number of a MySQL error, 0 for anything else."""
+    code = error.args[0] if error.args else None
+    return code if isinstance(code, int) else 0
+
+
 def _is_operational(error: BaseException) -> bool:
     # By name, as SQLAlchemy does it: duckdb-engine's driver module does not export the class.
     return any(base.__name__ == "OperationalError" for base in type(error).__mro__)
@@ -116,6 +152,11 @@ def _is_operational(error: BaseException) -> bool:
 def _words(engine: sa.Engine, error: BaseException) -> str:
     # PostgreSQL's primary message; its DETAIL quotes rows.
     primary = getattr(getattr(error, "diag", None), "message_primary", None)
+    code = _mysql_code(error)
+    if code and len(error.args) > 1:
+        quoted = _MYSQL_QUOTED.get(code)
+        told = str(error.args[1]).rstrip(".")
+        primary = quoted.sub("", told) if quoted else told
     words = " ".join(str(primary or error).split()) or type(error).__name__
     words = words.removesuffix(_LIBPQ_HINT)
     password = engine.url.password

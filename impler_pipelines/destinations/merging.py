@@ -73,13 +73,20 @@ def _update(load: Load) -> sa.Update:
     names = [column.name for column in stage.columns if column.name != ROW_KEY]
     stamps = _stamps(load)
     del stamps[IMPORT_JOB_ID]  # part of the key, and the same
-    differs = (table.c[name].is_distinct_from(stage.c[name]) for name in names)
+    differs = (_differs(load, table.c[name], stage.c[name]) for name in names)
     return (
         sa.update(table)
         .values({table.c[name]: stage.c[name] for name in names})
         .values({table.c[name]: value for name, value in stamps.items()})
         .where(_is_staged_row(load), sa.or_(sa.false(), *differs))
     )
+
+
+def _differs(load: Load, old: sa.Column[Any], new: sa.Column[Any]) -> sa.ColumnElement[bool]:
+    if load.engine.dialect.name in ("mysql", "mariadb") and isinstance(old.type, sa.Text):
+        # As bytes: MySQL's collations take "x" for "x ", the binary one of utf8mb4 too.
+        return sa.cast(old, sa.LargeBinary).is_distinct_from(sa.cast(new, sa.LargeBinary))
+    return old.is_distinct_from(new)
 
 
 def _insert(load: Load, *, only_new: bool = False) -> sa.Insert:

@@ -1,4 +1,4 @@
-"""Loading by plain SQL: SQLite, DuckDB and whatever else SQLAlchemy speaks. Not PostgreSQL.
+"""Loading by plain SQL: SQLite, DuckDB and whatever else SQLAlchemy speaks.
 
 Rows are staged in a temporary table first, which takes no lock on the destination; then one
 transaction, which holds the write lock from its beginning, makes the table fit, merges, and calls

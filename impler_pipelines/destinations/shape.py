@@ -137,12 +137,40 @@ def _check_key(table: sa.Table, shape: Shape, where: str) -> None:
 def _read_shape(connection: sa.Connection, table: sa.Table) -> Shape | None:
     if connection.dialect.name == "duckdb":
         return _duckdb_shape(connection, table.name)
+    if connection.dialect.name in ("mysql", "mariadb"):
+        return _mysql_shape(connection, table.name)
     inspector = sa.inspect(connection)  # a new one each time: inspectors remember their answers
     if not inspector.has_table(table.name, schema=table.schema):
         return None
     columns = inspector.get_columns(table.name, schema=table.schema)
     key = inspector.get_pk_constraint(table.name, schema=table.schema)["constrained_columns"]
     return Shape({c["name"]: _type_name(c["type"], connection) for c in columns}, tuple(key))
+
+
+def _mysql_shape(connection: sa.Connection, name: str) -> Shape | None:
+    # SQLAlchemy's reflection parses SHOW CREATE TABLE, and stumbles over backticks in names.
+    columns = connection.execute(
+        sa.text(
+            "SELECT column_name AS name, column_type AS type FROM information_schema.columns"
+            " WHERE table_schema = DATABASE() AND table_name = :name ORDER BY ordinal_position"
+        ),
+        {"name": name},
+    ).all()
+    if not columns:
+        return None
+    key = connection.execute(
+        sa.text(
+            "SELECT column_name FROM information_schema.key_column_usage"
+            " WHERE table_schema = DATABASE() AND table_name = :name"
+            " AND constraint_name = 'PRIMARY' ORDER BY ordinal_position"
+        ),
+        {"name": name},
+    ).scalars()
+    return Shape({c.name: _mysql_type(c.type) for c in columns}, tuple(key))
+
+
+def _mysql_type(declared: str) -> str:
+    return re.sub(r"int\(\d+\)", "int", declared).upper()  # bigint(20): a width for display
 
 
 def _duckdb_shape(connection: sa.Connection, name: str) -> Shape | None:

@@ -19,6 +19,7 @@ from impler_pipelines.destinations.engines import check_destination_url, open_de
 from impler_pipelines.destinations.faults import translated
 from impler_pipelines.destinations.guard import address_check
 from impler_pipelines.destinations.load import Finish, Load, LoadIdentity, Progress
+from impler_pipelines.destinations.mysql import load_into_mysql
 from impler_pipelines.destinations.names import check_table_name, default_table_name
 from impler_pipelines.destinations.portable import load_portably
 from impler_pipelines.destinations.postgres import load_into_postgres
@@ -70,6 +71,7 @@ def load_rows(
     ``DestinationRefused`` (altered table, no permission, rows that don't fit).
     """
     on_postgres = engine.dialect.name == "postgresql"
+    on_mysql = engine.dialect.name in ("mysql", "mariadb")
     load = Load(
         engine=engine,
         table=destination_table(table, default_schema(engine), columns, mode),
@@ -81,4 +83,6 @@ def load_rows(
         on_progress=on_progress,
     )
     with translated(engine):
-        return load_into_postgres(load) if on_postgres else load_portably(load)
+        if on_postgres:
+            return load_into_postgres(load)
+        return load_into_mysql(load) if on_mysql else load_portably(load)

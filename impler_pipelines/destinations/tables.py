@@ -37,6 +37,12 @@ _TIME = (
     .with_variant(sa.DateTime(timezone=True), "postgresql")
     .with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 )
+# Whatever the server's defaults are: MyISAM can't roll back, other row formats end keys early.
+_MYSQL_OPTIONS: dict[str, Any] = {
+    f"{dialect}_{option}": value
+    for dialect in ("mysql", "mariadb")
+    for option, value in (("engine", "InnoDB"), ("row_format", "DYNAMIC"), ("charset", "utf8mb4"))
+}
 _TYPES: dict[ColumnType, TypeEngine[Any]] = {
     ColumnType.NUMBER: sa.BigInteger(),
     ColumnType.DOUBLE: sa.Double(),
@@ -80,6 +86,7 @@ def destination_table(
         ),
         sa.PrimaryKeyConstraint(*key_of(mode)),
         schema=schema,
+        **_MYSQL_OPTIONS,
     )
 
 
@@ -95,6 +102,7 @@ def stage_table(columns: Sequence[Column], *, on_commit: str | None = None) -> s
         sa.Column(quoted_name(ROW_KEY, quote=True), _KEY_TEXT, nullable=False),
         prefixes=["TEMPORARY"],
         postgresql_on_commit=on_commit,
+        **_MYSQL_OPTIONS,
     )
 
 

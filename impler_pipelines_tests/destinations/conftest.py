@@ -10,12 +10,14 @@ import sqlalchemy as sa
 
 from impler_pipelines.destinations.sql import open_destination
 
-KINDS = ("postgresql", "sqlite", "duckdb")
+KINDS = ("postgresql", "mariadb", "sqlite", "duckdb")
 
 
 def url_of(kind: str, request: pytest.FixtureRequest, directory: Path) -> str:
     if kind == "postgresql":
         return str(request.getfixturevalue("database_url"))
+    if kind in ("mariadb", "mysql"):
+        return str(request.getfixturevalue("mariadb_url")).replace("mariadb:", f"{kind}:", 1)
     return f"{kind}:///{directory / 'out.db'}"
 
 
@@ -29,6 +31,13 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine
 @pytest.fixture
 def postgres(database_url: str) -> Iterator[sa.Engine]:
     engine = open_destination(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def mariadb(mariadb_url: str) -> Iterator[sa.Engine]:
+    engine = open_destination(mariadb_url)
     yield engine
     engine.dispose()
 

@@ -67,7 +67,7 @@ def load(
 def execute(engine: sa.Engine, statement: str) -> None:
     """Run a statement on ``{table}``, as a person would by hand."""
     schema = default_schema(engine)
-    where = f'"{schema}"."products"' if schema else '"products"'
+    where = f'"{schema}"."products"' if schema else "products"
     with engine.begin() as connection:
         connection.exec_driver_sql(statement.format(table=where))
 

@@ -66,7 +66,7 @@ def loading(
     return run_it
 
 
-@pytest.mark.parametrize("kind", ["postgresql", "sqlite"])
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb", "sqlite"])
 @pytest.mark.parametrize("mode", LoadMode)
 class TestTogether:
     @pytest.fixture

@@ -28,6 +28,12 @@ WAIT = 30  # seconds
 
 
 class TestOpenDestination:
+    @pytest.mark.parametrize("scheme", ["mysql", "mariadb"])
+    def test_speaks_pymysql_to_mysql_and_mariadb(self, scheme: str) -> None:
+        engine = open_destination(f"{scheme}://ann@db.test/shop")
+        assert (engine.dialect.name, engine.dialect.driver) == (scheme, "pymysql")
+        assert default_schema(engine) is None
+
     @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
     def test_speaks_psycopg_3_to_postgresql(self, scheme: str) -> None:
         engine = open_destination(f"{scheme}://ann@db.test/shop")
@@ -87,10 +93,11 @@ class TestCheckDestinationUrl:
 
 
 class TestAddressCheck:
+    @pytest.mark.parametrize("scheme", ["postgresql", "mysql", "mariadb"])
     @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "169.254.169.254"])
-    def test_refuses_private_addresses_on_connecting(self, host: str) -> None:
+    def test_refuses_private_addresses_on_connecting(self, scheme: str, host: str) -> None:
         engine = open_destination(
-            f"postgresql://ann:pw@{host}:1/shop", check_address=address_check(allow_private=False)
+            f"{scheme}://ann:pw@{host}:1/shop", check_address=address_check(allow_private=False)
         )
         with pytest.raises(AddressRefused):
             table_exists(engine, "products")
@@ -108,7 +115,8 @@ class TestAddressCheck:
         with pytest.raises(DestinationRefused, match="only PostgreSQL and MySQL servers"):
             open_destination(url, check_address=address_check(allow_private=True))
 
-    def test_the_checked_address_is_dialled_whatever_the_name_means(self) -> None:
+    @pytest.mark.parametrize("scheme", ["postgresql", "mysql", "mariadb"])
+    def test_the_checked_address_is_dialled_whatever_the_name_means(self, scheme: str) -> None:
         dialled = threading.Event()
         with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -118,7 +126,7 @@ class TestAddressCheck:
 
             threading.Thread(target=accept, daemon=True).start()
             engine = open_destination(
-                f"postgresql://ann:pw@db.invalid:{server.getsockname()[1]}/shop",
+                f"{scheme}://ann:pw@db.invalid:{server.getsockname()[1]}/shop",
                 check_address=lambda host, port: ["127.0.0.1"],
             )
             with pytest.raises(DestinationUnavailable):

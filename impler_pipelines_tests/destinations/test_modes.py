@@ -7,7 +7,9 @@ import datetime as dt
 import pytest
 import sqlalchemy as sa
 
+from impler_pipelines.destinations.description import count_rows
 from impler_pipelines.destinations.sql import table_exists
+from impler_pipelines.errors import DestinationRefused
 from impler_pipelines.model import LoadCounts, LoadMode
 from impler_pipelines_tests.destinations.tables_at_hand import NOVEMBER, load, read, row
 
@@ -104,6 +106,15 @@ class TestEveryMode:
         assert load(engine, [], mode=mode) == LoadCounts()
         assert table_exists(engine, "products")
         assert read(engine, "title") == []
+
+
+class TestCounting:
+    def test_is_of_all_import_jobs(self, engine: sa.Engine) -> None:
+        load(engine, [row("a"), row("b")])
+        load(engine, [row("a")], job="job2")
+        assert count_rows(engine, "products") == 3
+        with pytest.raises(DestinationRefused):
+            count_rows(engine, "nothing")
 
 
 class TestTimes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import uuid
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from impler_pipelines.destinations.sql import load_rows, rows_schema
+from impler_pipelines.destinations.sql import load_rows, rows_schema, table_exists
 from impler_pipelines.errors import DestinationRefused
 from impler_pipelines.model import Column, LoadCounts, LoadMode
 from impler_pipelines_tests.destinations.tables_at_hand import (
@@ -35,6 +36,7 @@ TEXTS = [
     pytest.param('\'single\' "double" "" `back`', id="quotes"),
     pytest.param("\\ \\\\ \\n %s %(a)s :b ? $1 {x}", id="backslashes and placeholders"),
     pytest.param("  around  ", id="spaces"),
+    pytest.param("x ", id="space at the end"),
     pytest.param("åß∂ 漢字 🧑‍🚀 \u202eright\u2028\ufeff", id="unicode"),
     pytest.param("x" * 1_000_000, id="a megabyte"),
 ]
@@ -51,6 +53,22 @@ class TestText:
         load(engine, [row("a", text), row("b", "x")])
         assert read(engine, "title") == [(text,), ("x",)]
         assert load(engine, [row("a", text)], run="run2") == LoadCounts(unchanged=1)
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            pytest.param("lamp", id="case"),
+            pytest.param("Lamp ", id="space at the end"),
+            pytest.param("Làmp", id="accent"),
+            pytest.param("La\u0301mp", id="combining accent"),
+            pytest.param("Lamp\u200d", id="invisible character"),
+            pytest.param("Ｌamp", id="full width"),
+        ],
+    )
+    def test_that_differs_by_little_is_a_change(self, engine: sa.Engine, other: str) -> None:
+        load(engine, [row("a", "Lamp")])
+        assert load(engine, [row("a", other)], run="run2") == LoadCounts(updated=1)
+        assert read(engine, "title") == [(other,)]
 
     def test_null_and_empty_text_differ(self, engine: sa.Engine) -> None:
         load(engine, [row("a", None)])
@@ -80,11 +98,39 @@ class TestNumbers:
         assert read(engine, "stock") == [(stock,)]
         assert load(engine, [row("a", stock=stock)], run="run2") == LoadCounts(unchanged=1)
 
-    @pytest.mark.parametrize("price", [0.1, 1e300, 5e-324, -1.7976931348623157e308, float("inf")])
+    @pytest.mark.parametrize(
+        "price", [0.1, 1 / 3, 1e23, 1e300, 5e-324, 2.2250738585072014e-308, -1.7976931348623157e308]
+    )
     def test_doubles_are_kept_exactly(self, engine: sa.Engine, price: float) -> None:
         load(engine, [row("a", price=price)])
         assert read(engine, "price") == [(price,)]
         assert load(engine, [row("a", price=price)], run="run2") == LoadCounts(unchanged=1)
+
+    @settings(
+        max_examples=15,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+    )
+    @given(prices=st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=50))
+    def test_any_double_comes_back(self, engine: sa.Engine, prices: list[float]) -> None:
+        job = uuid.uuid4().hex
+        rows = [row(f"{i:02}", price=price) for i, price in enumerate(prices)]
+        load(engine, rows, job=job)
+        found = [f[1] for f in read(engine, "_import_job_id", "price") if f[0] == job]
+        assert found == prices
+        assert load(engine, rows, job=job, run="run2") == LoadCounts(unchanged=len(rows))
+
+    @pytest.mark.parametrize("price", [float("inf"), float("-inf"), float("nan")])
+    def test_numbers_that_are_not_finite_are_kept_or_refused(
+        self, engine: sa.Engine, price: float
+    ) -> None:
+        if engine.dialect.name == "mariadb":
+            with pytest.raises(DestinationRefused, match="'price' holds an infinite number"):
+                load(engine, [row("a", "s3cr3t"), row("b", price=price)])
+            assert not table_exists(engine, "products")
+        elif not math.isnan(price):
+            load(engine, [row("a", price=price)])
+            assert read(engine, "price") == [(price,)]
 
 
 class TestDates:
@@ -151,6 +197,8 @@ class TestNames:
             pytest.param("select", id="SQL word"),
             pytest.param("Mixed_Case", id="mixed case"),
             pytest.param('quo"te', id="quote"),
+            pytest.param("back`tick``s", id="backticks"),
+            pytest.param("x) values (%s", id="values in brackets"),
             pytest.param("per%cent %s", id="percent"),
             pytest.param("col:on (x)", id="colon and brackets"),
             pytest.param("ключ", id="another script"),
