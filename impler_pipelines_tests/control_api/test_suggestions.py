@@ -213,6 +213,7 @@ class TestAllColumns:
 
     names = st.text(max_size=12) | st.sampled_from(["title", "name", "url", "pubDate", "price"])
 
+    @settings(deadline=None)  # the first examples load Arrow
     @given(
         st.lists(
             st.tuples(names, st.sampled_from(ColumnType)), max_size=6, unique_by=lambda c: c[0]
