@@ -53,6 +53,17 @@ def feed_of(megabytes: int) -> Path:
     return _written(f"feed-{megabytes}-{ITEMS_A_MEGABYTE}.xml", pieces(megabytes))
 
 
+def changed_feed_of(megabytes: int) -> tuple[Path, int]:
+    """The same feed with another title in every hundredth item, and how many have one."""
+    items = feed_of(megabytes).read_bytes().split(b"<item>")
+    changed = range(1, len(items), 100)
+    for number in changed:
+        items[number] = items[number].replace(b"<title>", b"<title>Now ", 1)
+    path = WORK / f"feed-{megabytes}-changed.xml"
+    path.write_bytes(b"<item>".join(items))
+    return path, len(changed)
+
+
 def pieces(megabytes: int, seed: int = 7) -> Iterator[bytes]:
     """The document, an item a piece: of 100 MB, 68,826 items."""
     dice = random.Random(seed)

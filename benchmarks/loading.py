@@ -79,8 +79,6 @@ def typed_rows_of(feed: Path) -> Path:
 
 def bare_load_of(path: Path, url: str) -> int:
     """Read the file of rows and load them into a new table."""
-    with psycopg.connect(url) as connection:
-        connection.execute("DROP TABLE IF EXISTS bare")
     bare_table(url)
     with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as batches:
         bare_load(url, batches)
@@ -105,10 +103,11 @@ def load(engine: Engine, batches: list[pa.RecordBatch]) -> Any:
 
 
 def bare_table(url: str) -> None:
-    """The columns of our own tables, key and types included."""
+    """A new table with the columns of our own ones, key and types included."""
     types = {"price": "double precision", "published": "timestamptz"}
     columns = ", ".join(f'"{key}" {types.get(key, "text")}' for key in _KEYS)
     with psycopg.connect(url) as connection:
+        connection.execute("DROP TABLE IF EXISTS bare")
         connection.execute(
             f"CREATE TABLE bare ({columns}, _row_key text, _import_job_id text,"
             " _external_user_id text, _run_id text, _loaded_at timestamptz,"
@@ -117,30 +116,41 @@ def bare_table(url: str) -> None:
 
 
 def bare_load(url: str, batches: Iterable[pa.RecordBatch]) -> None:
-    names = ", ".join(f'"{key}"' for key in [*_KEYS, "_row_key"])
-    updates = ", ".join(f'"{key}" = excluded."{key}"' for key in [*_KEYS, *_OWN[1:]])
-    old, new = (", ".join(f'{side}."{key}"' for key in _KEYS) for side in ("bare", "excluded"))
     options = pyarrow.csv.WriteOptions(include_header=False)
     with psycopg.connect(url) as connection, connection.cursor() as cursor:
-        cursor.execute(
-            f"CREATE TEMPORARY TABLE stage ON COMMIT DROP AS SELECT {names} FROM bare LIMIT 0"
-        )
-        with cursor.copy(f"COPY stage ({names}) FROM STDIN WITH (FORMAT csv)") as copy:
+        with cursor.copy(f"{bare_stage(cursor)} WITH (FORMAT csv)") as copy:
             for batch in batches:
                 out = BytesIO()
                 pyarrow.csv.write_csv(batch, out, options)
                 copy.write(out.getvalue())
-        cursor.execute(
-            f"INSERT INTO bare ({names}, {', '.join(_OWN)}) SELECT {names}, %s, %s, %s, %s"
-            f" FROM stage ON CONFLICT (_import_job_id, _row_key) DO UPDATE SET {updates}"
-            f" WHERE ({old}) IS DISTINCT FROM ({new})",
-            (
-                _IDENTITY.import_job_id,
-                _IDENTITY.external_user_id,
-                _IDENTITY.run_id,
-                _IDENTITY.loaded_at,
-            ),
-        )
+        bare_merge(cursor)
+
+
+def bare_stage(cursor: psycopg.Cursor[Any]) -> str:
+    """Make the temporary table; the COPY into it, without options."""
+    names = ", ".join(f'"{key}"' for key in [*_KEYS, "_row_key"])
+    cursor.execute(
+        f"CREATE TEMPORARY TABLE stage ON COMMIT DROP AS SELECT {names} FROM bare LIMIT 0"
+    )
+    return f"COPY stage ({names}) FROM STDIN"
+
+
+def bare_merge(cursor: psycopg.Cursor[Any]) -> None:
+    """Merge what was staged."""
+    names = ", ".join(f'"{key}"' for key in [*_KEYS, "_row_key"])
+    updates = ", ".join(f'"{key}" = excluded."{key}"' for key in [*_KEYS, *_OWN[1:]])
+    old, new = (", ".join(f'{side}."{key}"' for key in _KEYS) for side in ("bare", "excluded"))
+    cursor.execute(
+        f"INSERT INTO bare ({names}, {', '.join(_OWN)}) SELECT {names}, %s, %s, %s, %s"
+        f" FROM stage ON CONFLICT (_import_job_id, _row_key) DO UPDATE SET {updates}"
+        f" WHERE ({old}) IS DISTINCT FROM ({new})",
+        (
+            _IDENTITY.import_job_id,
+            _IDENTITY.external_user_id,
+            _IDENTITY.run_id,
+            _IDENTITY.loaded_at,
+        ),
+    )
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -161,7 +171,7 @@ def results(megabytes: int, runs: int) -> list[Result]:  # noqa: ARG001 - always
         engine = open_destination(url.replace("postgresql://", "postgresql+psycopg://"))
         for turn in range(min(runs, _MOST_TURNS)):
             with psycopg.connect(url) as connection:
-                connection.execute("DROP TABLE IF EXISTS bare, imports.ours")
+                connection.execute("DROP TABLE IF EXISTS imports.ours")
             bare_table(url)
             sqlite = open_destination(f"sqlite:///{place}/{turn}.db")
             for kind in ("first", "again"):

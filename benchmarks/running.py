@@ -1,7 +1,7 @@
 """Whole runs on the real stack: time and memory of each op in the run's process.
 
-Beside them, in the same turns: a bare lxml walk of the feed, a bare COPY and merge of its rows, and
-a Dagster run of four ops that do nothing.
+Beside them, in the same turns: a bare lxml walk of the feed, a bare COPY and merge of its rows,
+both in one process from the feed's URL on, and a Dagster run of four ops that do nothing.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 
-from benchmarks.feeds import COLUMNS, FIELDS, ITEM, feed_of, pieces
+from benchmarks.feeds import COLUMNS, FIELDS, ITEM, changed_feed_of, feed_of, pieces
 from benchmarks.loading import typed_rows_of
 from benchmarks.measuring import measured
 from benchmarks.results import Result
@@ -47,6 +48,8 @@ _PATIENCE_SECONDS = 1800.0
 _WHOLE = "the whole run"
 _WALK, _BARE_LOAD = "a bare lxml walk", "a bare COPY and merge"
 _NO_OP = "a Dagster run that does nothing"
+_PIPELINE = "a bare pipeline in one process"
+_LESS_NO_OP = f"{_WHOLE} less {_NO_OP}"
 _SMALL = b"".join(pieces(1))
 _PLAIN = (Column("title", "Title", is_required=True), Column("link", "Link", is_unique=True))
 _PLAIN_FIELDS = tuple(FieldMapping(c.key, f"{ITEM} > {c.key}") for c in _PLAIN)
@@ -88,16 +91,30 @@ class Bench:
         routes[f"/{name}.xml"] = answer
         return str(made["_id"])
 
+    def serve(self, feed: Path) -> str:
+        """The URL of a feed that belongs to no import job."""
+        self._one.feeds.routes["/bare.xml"] = partial(_send_file, feed)
+        return self._one.feeds.url("/bare.xml")
+
     def run(self, job_id: str) -> MeasuredRun:
         """One run in a process of its own, which must succeed."""
         found = measured_run(job_id, self.environment)
         self.check(job_id)
         return found
 
+    def serve_to(self, job_id: str, feed: Path) -> None:
+        """Let the import job's URL give another feed."""
+        path = urlsplit(self._one.stack.read(job_id)["url"]).path
+        self._one.feeds.routes[path] = partial(_send_file, feed)
+
+    def last_run(self, job_id: str) -> dict[str, Any]:
+        """The last run as the API shows it."""
+        return dict(self._one.stack.runs(job_id)[0])
+
     def check(self, job_id: str) -> None:
         """Stop unless the last run has loaded rows."""
-        last = self._one.stack.runs(job_id)[0]
-        if last["status"] != "SUCCESS" or not last["inserted"]:
+        last = self.last_run(job_id)
+        if last["status"] != "SUCCESS" or not last["valid"]:
             raise SystemExit(f"the run ended as {last}")
 
 
@@ -111,6 +128,7 @@ def results(megabytes: int, runs: int) -> list[Result]:
         usual = _median(turns)
         large = _laps(bench.run(bench.import_job(_SMALL, feed_of(larger))))
         made = _beside_references(usual, megabytes, again)
+        made += _second_run(bench, megabytes, again)
         for op in (FETCH, EXTRACT, MAP, LOAD, _WHOLE):
             name = f"{_called(op)}, {larger} MB, against {megabytes} MB"
             made += _compared(name, large[op], usual[op], again, larger, megabytes)
@@ -120,6 +138,25 @@ def results(megabytes: int, runs: int) -> list[Result]:
             name = f"{_WHOLE} of a feed of {shape}, against {_NO_OP}"
             made += _compared(name, _laps(run)[_WHOLE], usual[_NO_OP], again)
     return made
+
+
+def _second_run(bench: Bench, megabytes: int, again: str) -> list[Result]:
+    """A second run of the same feed, in which one item of a hundred has changed."""
+    job_id = bench.import_job(_SMALL, feed_of(megabytes))
+    bench.run(job_id)
+    feed, changed = changed_feed_of(megabytes)
+    bench.serve_to(job_id, feed)
+    second = bench.run(job_id)
+    last = bench.last_run(job_id)
+    written = last["inserted"] + last["updated"] + last["deleted"]
+    if (written, last["unchanged"]) != (changed, last["valid"] - changed):
+        raise SystemExit(f"{changed} items have changed, and the run ended as {last}")
+    name = f"a second run, {megabytes} MB with 1 % of the items changed"
+    return [
+        Result(f"{name}, rows written against rows", written, "rows", last["valid"], again),
+        Result(name, second.cpu_seconds, "CPU s", None, again),
+        Result(name, second.peak_mb, "MB peak", None, again),
+    ]
 
 
 def launched(megabytes: int, runs: int) -> list[Result]:  # noqa: ARG001 - one run of each size
@@ -157,9 +194,17 @@ def _turn(bench: Bench, megabytes: int) -> dict[str, Lap]:
     taken = _laps(bench.run(bench.import_job(_SMALL, feed)))
     walk = measured("benchmarks.extraction", "bare", feed)
     load = measured("benchmarks.loading", typed_rows_of(feed), bench.store_url)
+    pipeline = measured("benchmarks.pipeline", bench.serve(feed), bench.store_url)
     no_op = measured("benchmarks.no_op", environment=bench.environment)
-    for name, found in ((_WALK, walk), (_BARE_LOAD, load), (_NO_OP, no_op)):
+    references = {_WALK: walk, _BARE_LOAD: load, _PIPELINE: pipeline, _NO_OP: no_op}
+    for name, found in references.items():
         taken[name] = Lap(found.cpu_seconds, found.wall_seconds, found.peak_mb)
+    whole = taken[_WHOLE]
+    taken[_LESS_NO_OP] = Lap(
+        whole.cpu_seconds - no_op.cpu_seconds,
+        whole.wall_seconds - no_op.wall_seconds,
+        whole.peak_mb,
+    )
     return taken
 
 
@@ -177,17 +222,22 @@ def _median(turns: Sequence[dict[str, Lap]]) -> dict[str, Lap]:
 
 
 def _called(op: str) -> str:
-    return op if op == _WHOLE else f"the op {op}"
+    return op if op in (_WHOLE, _LESS_NO_OP) else f"the op {op}"
 
 
 def _beside_references(usual: dict[str, Lap], megabytes: int, again: str) -> list[Result]:
     made = []
-    references = {EXTRACT: _WALK, LOAD: _BARE_LOAD, _WHOLE: _NO_OP}
-    for op in (FETCH, EXTRACT, MAP, LOAD, _WHOLE):
+    references = {
+        EXTRACT: _WALK,
+        LOAD: _BARE_LOAD,
+        _WHOLE: _NO_OP,
+        _LESS_NO_OP: _PIPELINE,
+    }
+    for op in (FETCH, EXTRACT, MAP, LOAD, _WHOLE, _LESS_NO_OP):
         reference = references.get(op)
         other = usual[reference] if reference else None
         name = f"{_called(op)}, {megabytes} MB" + (f", against {reference}" if reference else "")
-        compares_speed = None if op == _WHOLE else megabytes
+        compares_speed = None if op in (_WHOLE, _LESS_NO_OP) else megabytes
         made += _compared(name, usual[op], other, again, megabytes, compares_speed)
     return made
 

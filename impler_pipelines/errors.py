@@ -13,6 +13,7 @@ Every room raises only these; foreign exceptions are translated at the room's ed
     - FeedRefused                 the server answered, and the answer is final (4xx, redirect loop)
     - FeedUnreadable              the bytes are not a feed that can be read in full
       . FeedMalformed             not well-formed XML: line and column
+      . FileMalformed             an uploaded file that breaks its format's rules: line
       . FeedHasNoRecords          well-formed, but nothing repeats that could be a record
       . WebPageFound              an HTML page, which may announce feeds
     - LimitExceeded               a cap of the settings was hit
@@ -135,6 +136,18 @@ class FeedMalformed(FeedUnreadable):
             " Nothing of it is imported: ask the publisher to repair it."
         )
         self.reason, self.line, self.column = reason, line, column
+
+
+class FileMalformed(FeedUnreadable):
+    """An uploaded file that breaks the rules of its format. ``line`` counts from 1."""
+
+    def __init__(self, reason: str, *, line: int | None = None) -> None:
+        where = f" at line {line}" if line is not None else ""
+        super().__init__(
+            f"The file can't be read{where}: {reason}. Nothing of it is imported: mend it, and"
+            " upload it again."
+        )
+        self.reason, self.line = reason, line
 
 
 class FeedHasNoRecords(FeedUnreadable):
