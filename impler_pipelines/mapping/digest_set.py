@@ -48,7 +48,9 @@ class _Table:
     def __init__(self, slots: int) -> None:
         self.slots = slots
         self.count = 0
-        self._stored: Digests = np.zeros((slots, 2), dtype=np.uint64)
+        # A digest's two words apart: a whole batch is compared a word at a time.
+        self._first = np.zeros(slots, dtype=np.uint64)
+        self._second = np.zeros(slots, dtype=np.uint64)
 
     @property
     def room(self) -> int:
@@ -57,33 +59,36 @@ class _Table:
 
     def contains(self, digests: Digests) -> npt.NDArray[np.bool_]:
         """Which of the digests are in the table."""
+        first, second = digests[:, 0], digests[:, 1]
         found = np.zeros(len(digests), dtype=bool)
         pending = np.arange(len(digests))
-        at = self._home(digests)
+        at = self._home(first)
         while len(pending):
-            stored = self._stored[at[pending]]
-            same = (stored == digests[pending]).all(axis=1)
+            one, two = self._first[at], self._second[at]
+            same = (one == first[pending]) & (two == second[pending])
             found[pending[same]] = True
-            pending = pending[~same & stored.any(axis=1)]
-            at[pending] = self._next(at[pending])
+            going_on = ~same & ((one != 0) | (two != 0))
+            pending, at = pending[going_on], self._next(at[going_on])
         return found
 
     def add(self, digests: Digests) -> None:
         """Add digests that there is room for."""
+        first, second = digests[:, 0], digests[:, 1]
         self.count += len(digests)
         pending = np.arange(len(digests))
-        at = self._home(digests)
+        at = self._home(first)
         while len(pending):
-            empty = ~self._stored[at[pending]].any(axis=1)
-            hopeful = pending[empty]
-            self._stored[at[hopeful]] = digests[hopeful]
+            empty = (self._first[at] == 0) & (self._second[at] == 0)
+            hopeful, slots = pending[empty], at[empty]
+            self._first[slots] = first[hopeful]
+            self._second[slots] = second[hopeful]
             # where several aimed at one slot, the last one written has it
-            lost = (self._stored[at[hopeful]] != digests[hopeful]).any(axis=1)
+            lost = (self._first[slots] != first[hopeful]) | (self._second[slots] != second[hopeful])
             pending = np.concatenate([pending[~empty], hopeful[lost]])
-            at[pending] = self._next(at[pending])
+            at = self._next(np.concatenate([at[~empty], slots[lost]]))
 
-    def _home(self, digests: Digests) -> npt.NDArray[np.int64]:
-        return (digests[:, 0] & np.uint64(self.slots - 1)).astype(np.int64)
+    def _home(self, first: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+        return (first & np.uint64(self.slots - 1)).astype(np.int64)
 
     def _next(self, at: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         return (at + 1) & (self.slots - 1)

@@ -47,7 +47,7 @@ ACCEPT = (
     " application/xml;q=0.9, text/xml;q=0.9, */*;q=0.5"
 )
 ACCEPT_ENCODING = "gzip, deflate, br, zstd"  # what ``content_encoding`` opens
-_CHUNK_BYTES = 64 * 1024
+_CHUNK_BYTES = 512 * 1024
 _REDIRECTS = {301, 302, 303, 307, 308}
 _PERMANENT = {301, 308}
 _TRANSIENT = {408, 425, 429}
