@@ -67,7 +67,7 @@ class RowReader:
                 self._take(record, root, row, gathered)
             self._walk(record, root, row, gathered)
             for column, texts in gathered.items():
-                row[column] = _combined(texts, self._gathered[column])
+                row[column] = combined(texts, self._gathered[column])
             cells += row
 
     def _walk(self, element: etree._Element, node: _Node, row: Row, gathered: Gathered) -> None:
@@ -137,7 +137,10 @@ def _text(element: etree._Element) -> str | None:
     return None if element.attrib else ""
 
 
-def _combined(texts: list[str], repeated: Repeated) -> str:
+def combined(texts: Sequence[str], repeated: Repeated) -> str:
+    """What becomes of the ``texts`` of one path in one record."""
+    if repeated is Repeated.FIRST:
+        return next((text for text in texts if text), "")
     if repeated is Repeated.JSON:
-        return json.dumps(texts, ensure_ascii=False)
+        return json.dumps(list(texts), ensure_ascii=False)
     return JOINED_BY.join(text for text in texts if text)
