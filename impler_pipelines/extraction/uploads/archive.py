@@ -12,12 +12,12 @@ import zlib
 from typing import BinaryIO
 
 from impler_pipelines.errors import FeedUnreadable, LimitExceeded
-from impler_pipelines.extraction.limits import Limits
+from impler_pipelines.extraction.limits import Limits, setting_of
 from impler_pipelines.extraction.uploads.kinds import refuse_archive
 
 _CHUNK_BYTES = 256 * 1024
 _MOST_MEMBERS = 10_000
-_TEXTS_SHARE = 8  # of max_record_bytes: 512 MB of shared texts by default
+_SHARED_TEXTS = 8  # times max_record_bytes: 512 MB by default
 _ENCRYPTED = 1
 _DOCTYPE = b"<!DOCTYPE"
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, ValueError)
@@ -53,12 +53,21 @@ def _check_directory(members: list[zipfile.ZipInfo], limits: Limits) -> None:
     if len(set(names)) < len(names):
         raise FeedUnreadable("The Excel file is damaged: two of its parts have the same name.")
     for member in members:
-        name = member.filename.lower()
-        if name.startswith("xl/worksheets/") or not name.endswith((".xml", ".rels")):
-            continue
-        share = _TEXTS_SHARE if "sharedstrings" in name else 1
-        if member.file_size > share * limits.max_record_bytes:
-            raise limits.exceeded("max_record_bytes")
+        _check_held(member, limits)
+
+
+def _check_held(member: zipfile.ZipInfo, limits: Limits) -> None:
+    """A sheet is read row by row; all else is held in memory as a whole."""
+    name = member.filename.lower()
+    if name.startswith("xl/worksheets/") or not name.endswith((".xml", ".rels")):
+        return
+    most = limits.max_record_bytes * (_SHARED_TEXTS if "sharedstrings" in name else 1)
+    if member.file_size > most:
+        raise LimitExceeded(
+            "The Excel file's texts or formats are too large",
+            f"{most} bytes",
+            setting=setting_of("max_record_bytes"),
+        )
 
 
 def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:

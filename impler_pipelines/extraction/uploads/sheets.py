@@ -1,19 +1,19 @@
 """Reads the worksheets of an XLSX workbook as records. It writes nothing and computes no formula.
 
 The first row that holds something names the columns; rows that hold nothing are skipped. What
-stands under no name is in a column of its own, "Column 7". One row is held at a time.
+stands under no name is in a column of its own, "Column 7". One row is held at a time, and the
+workbook's shared texts.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any, BinaryIO
 
 import openpyxl
 
-from impler_pipelines.errors import FeedHasNoRecords, FeedUnreadable, PipelineError
+from impler_pipelines.errors import FeedHasNoRecords, FeedUnreadable
 from impler_pipelines.extraction.detection import Candidate
 from impler_pipelines.extraction.limits import Limits
 from impler_pipelines.extraction.paths import normalise_path
@@ -37,13 +37,12 @@ class SheetRecords:
 
     def __init__(self, file: BinaryIO, sheet: str | None, limits: Limits) -> None:
         check_workbook(file, limits)
-        self._file = file
+        self._workbook = _opened(file)
         self._limits = limits
         self._errors = 0
-        with closing(self._open()) as workbook:
-            sheets = sorted(workbook.worksheets, key=lambda one: one.sheet_state != "visible")
-            self._titles = [str(one.title) for one in sheets]
-            self.record_path = self._asked(sheet) if sheet and sheet.strip() else self._filled()
+        sheets = sorted(self._workbook.worksheets, key=lambda one: one.sheet_state != "visible")
+        self._titles = [str(one.title) for one in sheets]
+        self.record_path = self._asked(sheet) if sheet and sheet.strip() else self._filled()
         header = next(self._rows(self.record_path), None)
         if header is None:
             raise FeedHasNoRecords(f"The sheet {self.record_path!r} is empty.")
@@ -108,29 +107,26 @@ class SheetRecords:
     def _rows(self, title: str, *, count_errors: bool = False) -> Iterator[_Row]:
         """The rows of a sheet that hold something, without empty cells at their end."""
         cells = 0
-        with closing(self._open()) as workbook:
-            rows = _cells(workbook, title)
-            for number, row in enumerate(_translated(rows), 1):
-                cells += len(row) + 1
-                if number > _MOST_ROWS:
-                    raise FeedUnreadable("The Excel file is damaged: a row lies beyond the last.")
-                if cells > self._limits.max_elements:
-                    raise self._limits.exceeded("max_elements")
-                texts, errors = _texts(row)
-                self._errors += errors if count_errors else 0
-                if texts:
-                    if sum(map(len, filter(None, texts))) > self._limits.max_record_bytes:
-                        raise self._limits.exceeded("max_record_bytes")
-                    yield texts
+        for number, row in enumerate(_translated(_cells(self._workbook, title)), 1):
+            if number > _MOST_ROWS:
+                raise FeedUnreadable("The Excel file is damaged: a row lies beyond the last.")
+            cells += len(row) + 1
+            if cells > self._limits.max_elements:
+                raise self._limits.exceeded("max_elements")
+            texts, errors = _texts(row)
+            self._errors += errors if count_errors else 0
+            if texts:
+                if sum(map(len, filter(None, texts))) > self._limits.max_record_bytes:
+                    raise self._limits.exceeded("max_record_bytes")
+                yield texts
 
-    def _open(self) -> Any:
-        self._file.seek(0)
-        try:
-            return openpyxl.load_workbook(
-                self._file, read_only=True, data_only=True, keep_links=False
-            )
-        except Exception as error:
-            raise _damaged(error) from error
+
+def _opened(file: BinaryIO) -> Any:
+    """The workbook in ``file``; it holds the shared texts of all sheets."""
+    try:
+        return openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+    except Exception as error:
+        raise _damaged(error) from error
 
 
 def _cells(workbook: Any, title: str) -> Iterator[Any]:
@@ -143,8 +139,6 @@ def _translated(rows: Iterator[Any]) -> Iterator[Any]:
     """``rows``, with what the library raises as our own."""
     try:
         yield from rows
-    except PipelineError:
-        raise
     except Exception as error:
         raise _damaged(error) from error
 

@@ -223,6 +223,12 @@ class TestRefused:
             rows(content, limits=limits)
         assert rows(content)
 
+    def test_texts_that_all_rows_share(self) -> None:
+        content = workbook([["a"], *([f"x{number}"] for number in range(3000))])
+        with pytest.raises(LimitExceeded, match=r"texts or formats.*IMPLER_MAX_RECORD_BYTES"):
+            rows(content, limits=Limits(max_record_bytes=8000))
+        assert len(rows(content, limits=Limits(max_record_bytes=16_000))) == 3000
+
     def test_a_bomb_that_lies_about_its_size(self) -> None:
         content = bytearray(repacked(BOOK, lambda name, data: data + b" " * 500_000))
         for signature, offset in ((b"PK\x01\x02", 24), (b"PK\x03\x04", 22)):
