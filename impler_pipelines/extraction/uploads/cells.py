@@ -1,61 +1,70 @@
-"""Turns one cell of a worksheet into text, as a person would read it. It reads no sheet.
+"""Turns what a workbook stores of a cell into text, as a person would read it. It reads no sheet.
 
-Whole numbers have no ".0", others at most 15 digits as in Excel; dates and times are ISO 8601;
-booleans are true and false; a formula is the value it had when the file was saved.
+Whole numbers have no ".0", others at most 15 digits as in Excel; dates and times are ISO 8601.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from decimal import Decimal
-from typing import Any
 
-from openpyxl.styles.numbers import is_datetime
+from openpyxl.styles.numbers import is_datetime, is_timedelta_format
+from openpyxl.utils.datetime import from_excel
 
 _EXACT = 1e21  # from here on digits would be made up
 _SMALLEST = 1e-15
-# How the format writes characters that XML would change.
-_ESCAPED = re.compile(r"_x000([9AaDd])_")
-_CONTROLS = {"9": "\t", "a": "\n", "d": "\r"}
+_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_WHOLE = re.compile(r"0|-?[1-9][0-9]*")
 
 
-def cell_text(value: Any, number_format: str) -> str:
-    """The text of a cell that is neither empty nor an error."""
-    if isinstance(value, str):
-        if "_x000" in value:
-            return _ESCAPED.sub(lambda found: _CONTROLS[found[1].lower()], value)
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return _number(value)
-    if isinstance(value, dt.datetime):
-        return _moment(value, number_format)
-    if isinstance(value, dt.timedelta):
-        return _duration(value)
-    if isinstance(value, dt.time):
-        return value.isoformat("milliseconds" if value.microsecond else "seconds")
-    return str(value)
+def unescaped(text: str) -> str:
+    """``text`` with the characters that XML can't hold; U+FFFD for those that no text can."""
+    return _ESCAPED.sub(_character, text) if "_x" in text else text
 
 
-def _number(value: float) -> str:
+def _character(found: re.Match[str]) -> str:
+    code = int(found[1], 16)
+    return chr(code) if code and not 0xD800 <= code < 0xE000 else "\ufffd"
+
+
+def number_text(raw: str) -> str | None:
+    """The text of a stored number; None for one that is none."""
+    if _WHOLE.fullmatch(raw):
+        return raw
+    value = float(raw)
+    if not math.isfinite(value):
+        return None
     if value.is_integer() and abs(value) < _EXACT:
-        return f"{Decimal(repr(value)):f}".removesuffix(".0").removeprefix("-0") or "0"
+        return f"{Decimal(value):.0f}" if value else "0"
     if _SMALLEST < abs(value) < _EXACT:
         return f"{Decimal(f'{value:.15g}'):f}"
     return repr(value)
 
 
-def _moment(value: dt.datetime, number_format: str) -> str:
-    """A date, unless the cell shows or holds a time."""
-    if value.time() == dt.time() and is_datetime(number_format) == "date":
-        return value.date().isoformat()
-    return value.isoformat(timespec="milliseconds" if value.microsecond else "seconds")
+def moment_text(raw: str, number_format: str, epoch: dt.datetime) -> str | None:
+    """The text of a stored date, time or duration; None for one beyond the calendar."""
+    try:
+        value = from_excel(float(raw), epoch, timedelta=is_timedelta_format(number_format))
+    except (OverflowError, ValueError):
+        return None
+    if isinstance(value, dt.timedelta):
+        return _duration(value)
+    if isinstance(value, dt.datetime):
+        if value.time() == dt.time() and is_datetime(number_format) == "date":
+            return value.date().isoformat()
+        return value.isoformat(timespec=_precision(value.microsecond))
+    if isinstance(value, dt.time):
+        return value.isoformat(_precision(value.microsecond))
+    return None
+
+
+def _precision(microsecond: int) -> str:
+    return "milliseconds" if microsecond else "seconds"
 
 
 def _duration(value: dt.timedelta) -> str:
-    seconds = round(value.total_seconds())
-    minutes, seconds = divmod(abs(seconds), 60)
+    minutes, seconds = divmod(abs(round(value.total_seconds())), 60)
     sign = "-" if value < dt.timedelta() else ""
     return f"{sign}{minutes // 60}:{minutes % 60:02}:{seconds:02}"

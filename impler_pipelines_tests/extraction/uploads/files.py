@@ -94,4 +94,24 @@ def repacked(content: bytes, change: Callable[[str, bytes], bytes]) -> bytes:
         return archive({name: change(name, packed.read(name)) for name in packed.namelist()})
 
 
+def raw_workbook(rows: str, texts: str) -> bytes:
+    """A workbook as Excel writes it: the XML of its rows, and of the texts that they share."""
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+    space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+
+    def change(name: str, data: bytes) -> bytes:
+        text = data.decode()
+        if name == "xl/worksheets/sheet1.xml":
+            start, end = text.index("<sheetData"), text.index("<pageMargins")
+            return f"{text[:start]}<sheetData>{rows}</sheetData>{text[end:]}".encode()
+        part = f'<Override PartName="/xl/sharedStrings.xml" ContentType="{kind}"/></Types>'
+        return text.replace("</Types>", part).encode()
+
+    with zipfile.ZipFile(io.BytesIO(workbook([]))) as packed:
+        members = {name: change(name, packed.read(name)) for name in packed.namelist()}
+    return archive(
+        {**members, "xl/sharedStrings.xml": f'<sst xmlns="{space}">{texts}</sst>'.encode()}
+    )
+
+
 SMALL = Limits(max_bytes=4 * 1024**2, max_record_bytes=1024**2)

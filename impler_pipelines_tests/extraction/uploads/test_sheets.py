@@ -16,6 +16,7 @@ from impler_pipelines_tests.extraction.uploads.files import (
     Cell,
     archive,
     paths,
+    raw_workbook,
     reading,
     repacked,
     rows,
@@ -39,13 +40,17 @@ def in_sheet(before: str, after: str, content: bytes = BOOK) -> bytes:
     return changed
 
 
+SHARED = '<row r="1"><c r="A1" t="s"><v>0</v></c></row>'
+
+
 class TestCells:
     @pytest.mark.parametrize(
         ("cell", "text"),
         [
             pytest.param("x", "x", id="text"),
             pytest.param(" 007 ", " 007 ", id="text is kept"),
-            pytest.param("x_x000D_y", "x\ry", id="an escaped character"),
+            pytest.param("x_x000D_y_x005F_x0041_", "x\ry_x0041_", id="escaped characters"),
+            pytest.param("x_x0000__xD800_", "x\ufffd\ufffd", id="characters that are none"),
             pytest.param(5, "5", id="whole"),
             pytest.param(5.0, "5", id="whole float"),
             pytest.param(-0.0, "0", id="minus zero"),
@@ -96,6 +101,25 @@ class TestCells:
         assert rows(changed) == [["1", None]]
         assert "1 cells hold an error" in reading(changed).warnings[0]
 
+    @pytest.mark.parametrize(
+        ("texts", "text"),
+        [
+            pytest.param("<si><t>x</t></si>", "x", id="plain"),
+            pytest.param('<si><t xml:space="preserve"> x </t></si>', " x ", id="spaces"),
+            pytest.param("<si><r><rPr/><t>a</t></r><r><t>b</t></r></si>", "ab", id="runs"),
+            pytest.param("<si><t>a</t><rPh><t>b</t></rPh></si>", "a", id="not its pronunciation"),
+            pytest.param("<si><t>a_x000D_b</t></si>", "a\rb", id="escaped"),
+            pytest.param("<si/>", None, id="empty"),
+        ],
+    )
+    def test_texts_that_cells_share(self, texts: str, text: str | None) -> None:
+        content = raw_workbook(
+            SHARED.replace("</row>", '<c t="s"><v>0</v></c></row>')
+            + '<row><c t="s"><v>1</v></c><c t="s"><v>2</v></c></row>',
+            f"<si><t>a</t></si><si><t>k</t></si>{texts}",
+        )
+        assert rows(content) == [["k", text]]
+
     def test_formulas_have_the_value_they_were_saved_with(self) -> None:
         content = in_sheet("<v>2</v>", "<f>SUM(A2,1)</f><v>2</v>")
         assert rows(content)[0] == ["1", "2"]
@@ -139,6 +163,19 @@ class TestTables:
     def test_a_wrong_dimension_cuts_nothing(self) -> None:
         content = in_sheet('<dimension ref="A1:B3"', '<dimension ref="A1:A2"')
         assert rows(content) == [["1", "2"], ["3", None]]
+
+    def test_rows_that_are_out_of_order_are_all_read(self) -> None:
+        assert rows(in_sheet('<row r="3"', '<row r="1"')) == [["1", "2"], ["3", None]]
+
+    def test_cells_without_a_place_follow_each_other(self) -> None:
+        content = in_sheet(' r="B2"', "", in_sheet(' r="A2"', ""))
+        assert rows(content) == [["1", "2"], ["3", None]]
+
+    def test_a_format_that_no_one_knows_is_passed_over(self) -> None:
+        def change(name: str, data: bytes) -> bytes:
+            return data.replace(b"<fill>", b"<fill><new/>") if name == "xl/styles.xml" else data
+
+        assert rows(repacked(BOOK, change)) == [["1", "2"], ["3", None]]
 
     def test_compressed_once_more(self) -> None:
         assert rows(gzip.compress(BOOK)) == [["1", "2"], ["3", None]]
@@ -194,7 +231,19 @@ class TestRefused:
             pytest.param(archive({"xl/workbook.xml": b"<x/>"}), "save it anew", id="nothing in it"),
             pytest.param(in_sheet("</row>", "<row>"), "can't be read", id="not well-formed"),
             pytest.param(in_sheet("<worksheet", "<!DOCTYPE x><worksheet"), "DOCTYPE", id="DOCTYPE"),
-            pytest.param(in_sheet('r="3"', 'r="999999999"'), "beyond the last", id="a row far off"),
+            pytest.param(
+                in_sheet('r="B2"', 'r="XFE2"'), "no cell is at 'XFE2'", id="a column far off"
+            ),
+            pytest.param(raw_workbook(SHARED, ""), "can't be read", id="a text that is not there"),
+            pytest.param(
+                raw_workbook(SHARED.replace("<v>0", "<v>-1"), "<si><t>x</t></si>"),
+                "a cell's text is nowhere",
+                id="nor can be",
+            ),
+            pytest.param(
+                raw_workbook(SHARED, "<si><t>x</t></si><si>"), "can't be read", id="cut texts"
+            ),
+            pytest.param(in_sheet("<v>2</v>", "<v>two</v>"), "can't be read", id="no number"),
         ],
     )
     def test_say_what_to_do(self, content: bytes, message: str) -> None:
@@ -224,10 +273,17 @@ class TestRefused:
         assert rows(content)
 
     def test_texts_that_all_rows_share(self) -> None:
-        content = workbook([["a"], *([f"x{number}"] for number in range(3000))])
+        content = raw_workbook(SHARED, "<si><t>x</t></si>" * 20_000)
         with pytest.raises(LimitExceeded, match=r"texts or formats.*IMPLER_MAX_RECORD_BYTES"):
-            rows(content, limits=Limits(max_record_bytes=8000))
-        assert len(rows(content, limits=Limits(max_record_bytes=16_000))) == 3000
+            paths(content, limits=Limits(max_record_bytes=40_000))
+        assert paths(content, limits=Limits(max_record_bytes=80_000)) == ["x"]
+
+    @pytest.mark.parametrize("junk", ["<cols/>" * 200_000, "<col><col></col></col>" * 70_000])
+    def test_what_stands_before_the_rows(self, junk: str) -> None:
+        content = in_sheet("<sheetData>", f"{junk}<sheetData>")
+        with pytest.raises(LimitExceeded, match="One element"):
+            paths(content, limits=Limits(max_record_bytes=1_000_000))
+        assert paths(content) == ["a", "b"]
 
     def test_a_bomb_that_lies_about_its_size(self) -> None:
         content = bytearray(repacked(BOOK, lambda name, data: data + b" " * 500_000))
