@@ -42,7 +42,7 @@ def check_workbook(file: BinaryIO, limits: Limits) -> None:
 
 def _check_directory(members: list[zipfile.ZipInfo], limits: Limits) -> None:
     if len(members) > _MOST_MEMBERS:
-        raise LimitExceeded("The Excel file has too many parts", f"{_MOST_MEMBERS} parts")
+        raise too_many_parts()
     if sum(member.file_size for member in members) > limits.max_bytes:
         raise limits.exceeded("max_bytes")
     names = [member.filename for member in members]
@@ -63,11 +63,21 @@ def _check_held(member: zipfile.ZipInfo, limits: Limits) -> None:
         return
     most = limits.max_record_bytes * (_SHARED_TEXTS if "sharedstrings" in name else 1)
     if member.file_size > most:
-        raise LimitExceeded(
-            "The Excel file's texts or formats are too large",
-            f"{most} bytes",
-            setting=setting_of("max_record_bytes"),
-        )
+        raise texts_too_large(most)
+
+
+def texts_too_large(most: int) -> LimitExceeded:
+    """A workbook's texts and formats are bound by the limit of records, which are held too."""
+    return LimitExceeded(
+        "The Excel file's texts or formats are too large",
+        f"{most} bytes",
+        setting=setting_of("max_record_bytes"),
+    )
+
+
+def too_many_parts() -> LimitExceeded:
+    """An archive's directory costs memory for each of its entries."""
+    return LimitExceeded("The Excel file has too many parts", f"{_MOST_MEMBERS} parts")
 
 
 def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:

@@ -4,6 +4,7 @@ import datetime as dt
 import gzip
 import io
 import zipfile
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from impler_pipelines.errors import FeedHasNoRecords, FeedUnreadable, LimitExceeded
 from impler_pipelines.extraction import Limits
+from impler_pipelines.extraction.uploads.archive import texts_too_large, too_many_parts
 from impler_pipelines_tests.extraction.uploads.files import (
     Cell,
     archive,
@@ -271,6 +273,15 @@ class TestRefused:
         with pytest.raises(LimitExceeded):
             rows(content, limits=limits)
         assert rows(content)
+
+    def test_parts(self) -> None:
+        content = archive({f"{number}": b"" for number in range(10_001)})
+        with pytest.raises(LimitExceeded, match="10000 parts"):
+            rows(content)
+
+    @pytest.mark.parametrize("error", [too_many_parts(), texts_too_large(8 * 64 * 1024**2)])
+    def test_limits_are_in_the_documentation(self, error: LimitExceeded) -> None:
+        assert f"| {error} |" in (Path(__file__).parents[3] / "docs" / "limits.md").read_text()
 
     def test_texts_that_all_rows_share(self) -> None:
         content = raw_workbook(SHARED, "<si><t>x</t></si>" * 20_000)
