@@ -13,7 +13,7 @@ Every room raises only these; foreign exceptions are translated at the room's ed
     - FeedRefused                 the server answered, and the answer is final (4xx, redirect loop)
     - FeedUnreadable              the bytes are not a feed that can be read in full
       . FeedMalformed             not well-formed XML: line and column
-      . FileMalformed             an uploaded file that breaks its format's rules: line
+        , FileMalformed           an uploaded file that breaks its format's rules: line
       . FeedHasNoRecords          well-formed, but nothing repeats that could be a record
       . WebPageFound              an HTML page, which may announce feeds
     - LimitExceeded               a cap of the settings was hit
@@ -138,16 +138,14 @@ class FeedMalformed(FeedUnreadable):
         self.reason, self.line, self.column = reason, line, column
 
 
-class FileMalformed(FeedUnreadable):
-    """An uploaded file that breaks the rules of its format. ``line`` counts from 1."""
+class FileMalformed(FeedMalformed):
+    """An uploaded file that breaks the rules of its format. ``line`` counts from 1, or is None."""
 
     def __init__(self, reason: str, *, line: int | None = None) -> None:
+        super().__init__(reason, line=line)
         where = f" at line {line}" if line is not None else ""
-        super().__init__(
-            f"The file can't be read{where}: {reason}. Nothing of it is imported: mend it, and"
-            " upload it again."
-        )
-        self.reason, self.line = reason, line
+        message = f"The file can't be read{where}: {reason}."
+        self.args = (f"{message} Nothing of it is imported: repair it and upload it again.",)
 
 
 class FeedHasNoRecords(FeedUnreadable):

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import string
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from email.message import Message
@@ -61,6 +62,9 @@ _EBCDIC_DECLARATION = "<?xm".encode("cp037")
 # So many characters of a Chinese, Japanese or Korean text are never valid UTF-8 by accident.
 _CERTAIN_SEQUENCES = 6
 _LONGEST_LABEL = 40
+# What the beginning of any document holds, if it is decoded rightly.
+_XML_SIGNS = "<"
+_TEXT_SIGNS = string.printable + bytes(range(0x80, 0x100)).decode(WINDOWS_1252, "ignore")
 # Encodings that write everything in ASCII bytes, with escapes.
 _ESCAPED = ("iso2022", "hz", "utf-7")
 
@@ -212,9 +216,31 @@ def _survey(chunks: Iterable[bytes]) -> _Survey:
     return seen
 
 
-def weighed_decoding(labels: tuple[_Label, ...], again: Chunks) -> Decoding:
+def text_decoding(head: bytes, content_type: str | None, again: Chunks) -> Decoding:
+    """How to read a table or other plain text that begins with ``head``, looked at as a whole.
+
+    Raises ``FeedMalformed`` for bytes that are text in no encoding.
+    """
+    for mark, codec in _BOMS:
+        if head.startswith(mark) and codec != UTF_8:
+            return _marked(head, codec, len(mark), None)
+    for codec, first in (("utf-16-le", 1), ("utf-16-be", 0)):
+        if head[first::2].count(0) > len(head) // 5 and not head[1 - first :: 2].count(0):
+            return Decoding(codec)
+    skip = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
+    charset = None if skip else http_charset(content_type)
+    label = _Label(charset, "HTTP", codec_named(charset)) if charset else None
+    usual = _Label(UTF_8, "the byte order mark" if skip else "The default", UTF_8)
+    decoding = weighed_decoding((label or usual,), again, _TEXT_SIGNS)
+    return Decoding(decoding.codec, decoding.errors, skip, False, decoding.warnings)
+
+
+def weighed_decoding(
+    labels: tuple[_Label, ...], again: Chunks, signs: str = _XML_SIGNS
+) -> Decoding:
     """The first label that the whole document agrees with, else UTF-8, else Windows-1252.
 
+    A document of which the beginning has none of ``signs`` is in another encoding.
     Raises ``FeedMalformed`` for bytes that are text in none of them.
     """
     seen = _survey(again())
@@ -233,14 +259,14 @@ def weighed_decoding(labels: tuple[_Label, ...], again: Chunks) -> Decoding:
     for label in labels:
         if label.codec is None:
             continue
-        chosen = _agreed(label.codec, seen, again)
+        chosen = _agreed(label.codec, seen, again, signs)
         if chosen is not None:
             if chosen.codec != label.codec and not _same_family(label, chosen):
                 passed.append(label)
             break
         passed.append(label)
     if chosen is None:
-        chosen = _unlabelled(seen, again)
+        chosen = _unlabelled(seen, again, signs)
     name = "utf-8" if chosen.codec == UTF_8 else chosen.codec.replace("cp125", "windows-125")
     warnings += [_contradiction(label, name) for label in passed if label.codec != chosen.codec]
     warnings += _disputed(labels, passed, chosen)
@@ -283,7 +309,7 @@ def _covers_ascii(codec: str) -> bool:
         return False
 
 
-def _agreed(codec: str, seen: _Survey, again: Chunks) -> Decoding | None:
+def _agreed(codec: str, seen: _Survey, again: Chunks, signs: str) -> Decoding | None:
     """How to read the document if ``codec`` is believed; None if its bytes contradict that."""
     if codec == UTF_8:
         return Decoding(UTF_8) if seen.utf8 else None
@@ -292,11 +318,11 @@ def _agreed(codec: str, seen: _Survey, again: Chunks) -> Decoding | None:
             return Decoding(UTF_8)
         if not seen.utf8 and seen.sample.guess_against(codec):
             return None
-        if codec == "iso8859-1" and seen.controls and _decodes(again(), WINDOWS_1252):
+        if codec == "iso8859-1" and seen.controls and _decodes(again(), WINDOWS_1252, signs):
             return Decoding(WINDOWS_1252)
     elif seen.utf8 and seen.sequences >= _CERTAIN_SEQUENCES:
         return Decoding(UTF_8)
-    return Decoding(codec) if _decodes(again(), codec) else None
+    return Decoding(codec) if _decodes(again(), codec, signs) else None
 
 
 def _is_multibyte(codec: str) -> bool:
@@ -305,26 +331,26 @@ def _is_multibyte(codec: str) -> bool:
     )
 
 
-def _unlabelled(seen: _Survey, again: Chunks) -> Decoding:
+def _unlabelled(seen: _Survey, again: Chunks, signs: str) -> Decoding:
     if seen.utf8:
         return Decoding(UTF_8)
     guess = seen.sample.guess() if seen.strays > seen.sequences else None
     codec = codec_named(guess) if guess else None
-    if codec and _decodes(again(), codec):
+    if codec and _decodes(again(), codec, signs):
         return Decoding(codec)
     if seen.sequences:
         return Decoding(UTF_8, _MIXED)
-    if _decodes(again(), WINDOWS_1252):
+    if _decodes(again(), WINDOWS_1252, signs):
         return Decoding(WINDOWS_1252)
     raise FeedMalformed("its bytes are neither UTF-8 nor Windows-1252 text")
 
 
-def _decodes(chunks: Iterable[bytes], codec: str) -> bool:
+def _decodes(chunks: Iterable[bytes], codec: str, signs: str) -> bool:
     decoder = codecs.getincrementaldecoder(codec)("strict")
     try:
         for number, chunk in enumerate(chunks):
             text = decoder.decode(chunk)
-            if number == 0 and "<" not in text:
+            if number == 0 and not any(sign in text for sign in signs):
                 return False
         decoder.decode(b"", final=True)
     except (UnicodeError, ValueError):

@@ -21,11 +21,15 @@ _WEB_PAGE = re.compile(rf"{_COMMENTS}(?:<!doctype\s+html\b|<html[\s>])", re.IGNO
 _JSON = re.compile(r"\s*[\[{]")
 
 
+def binary_kind(head: bytes) -> str | None:
+    """What ``head`` begins, with its article, if it is a well-known binary format."""
+    return next((what for signature, what in _BINARY if head.startswith(signature)), None)
+
+
 def refuse_binary(head: bytes) -> None:
     """Raise ``FeedUnreadable`` if ``head`` begins a well-known binary format."""
-    for signature, what in _BINARY:
-        if head.startswith(signature):
-            raise FeedUnreadable(f"The address gives {what}, not an XML feed.")
+    if what := binary_kind(head):
+        raise FeedUnreadable(f"The address gives {what}, not an XML feed.")
 
 
 def refuse_text(head: str) -> None:

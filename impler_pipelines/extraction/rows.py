@@ -137,8 +137,10 @@ def _text(element: etree._Element) -> str | None:
     return None if element.attrib else ""
 
 
-def combined(texts: list[str], repeated: Repeated) -> str:
-    """Several values of one path as one text: a JSON array, or joined."""
+def combined(texts: Sequence[str], repeated: Repeated) -> str:
+    """What becomes of the ``texts`` of one path in one record."""
+    if repeated is Repeated.FIRST:
+        return next((text for text in texts if text), "")
     if repeated is Repeated.JSON:
-        return json.dumps(texts, ensure_ascii=False)
+        return json.dumps(list(texts), ensure_ascii=False)
     return JOINED_BY.join(text for text in texts if text)

@@ -1,14 +1,9 @@
-"""Files that a person uploads, with the two faces of a feed: what they hold, and their records.
+"""From an uploaded file to headings and record batches, as for feeds: CSV, XLSX, JSON lines, XML.
 
-XML goes the way of feeds. CSV, TSV, Excel workbooks and JSON lines have readers of their own, which
-all give records as ``FeedReading.records`` does.
+Pure: no network, clock, environment.
 """
 
-from impler_pipelines.extraction.uploads.reading import (
-    UploadReading,
-    UploadStream,
-    extract_upload,
-    read_upload,
-)
+from impler_pipelines.extraction.uploads.reading import UploadReading, read_upload
+from impler_pipelines.extraction.uploads.record_stream import UploadStream, extract_upload
 
 __all__ = ["UploadReading", "UploadStream", "extract_upload", "read_upload"]

@@ -1,111 +1,163 @@
-"""CSV and its kin (RFC 4180): comma, semicolon, tab or bar between values, in flat memory.
+"""Reads CSV and its kin as records, by RFC 4180. It never shifts a value into another column.
 
-* The delimiter is the one that gives the first records the same number of values; ``sep=;`` in the
-  first line says it.
-* Blank lines are no records. A record with fewer values than the header lacks the last ones; one
-  with more is an error, unless what is too much is empty: values are never shifted.
+A row that has fewer cells than the header lacks the last ones; one that has more is refused, if
+there is something in them. Rows that hold nothing at all are skipped.
 """
 
 from __future__ import annotations
 
 import csv
-import io
-import itertools
-from collections import Counter
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 
 from impler_pipelines.errors import FeedHasNoRecords, FileMalformed
+from impler_pipelines.extraction.detection import Candidate
 from impler_pipelines.extraction.limits import Limits
-from impler_pipelines.extraction.uploads.table import Table, column_names
-from impler_pipelines.extraction.uploads.texts import Chunks, codec_of, text_of
+from impler_pipelines.extraction.uploads.delimiters import find_delimiter
+from impler_pipelines.extraction.uploads.header import Header
+from impler_pipelines.extraction.uploads.text_file import TextFile
 from impler_pipelines.extraction.values import Values
 
-RECORD_PATH = "rows"
-_DELIMITERS = (",", ";", "\t", "|")
-_SNIFFED_CHARACTERS = 64 * 1024
-_SNIFFED_ROWS = 50
-_LONGEST_VALUE = 64 * 1024**2
+ROWS = "rows"
+# The csv module's own bound is one for the whole process and too small; lines are bound before.
+csv.field_size_limit(2**31 - 1)
+
+_LINE_ENDS = re.compile(r"\r\n|\r|\n")
+_Row = tuple[int, list[str]]
 
 
-def read_table(again: Chunks, content_type: str | None, limits: Limits, *, tabs: bool) -> Table:
-    """The table of a delimited text; ``tabs``: by its name or type they are between its values.
+class DelimitedRecords:
+    """One table of text. Raises ``FeedHasNoRecords`` for a file without a header."""
 
-    Raises ``FileMalformed``, ``FeedHasNoRecords`` for a file without a header, ``FeedUnreadable``.
-    """
-    warnings: list[str] = []
-    codec = codec_of(again, content_type, warnings.append)
-    with text_of(again, codec) as text:
-        head = text.read(_SNIFFED_CHARACTERS)
-    skip, delimiter = _delimiter(head, tabs=tabs)
-    header = next((row for _, row in _rows(again, codec, skip, delimiter)), None)
-    if header is None:
-        raise FeedHasNoRecords("The file has no header: its first line has to name the columns.")
-    if len(header) > limits.max_headings:
-        raise limits.exceeded("max_headings")
+    record_path = ROWS
 
-    def records() -> Iterator[Values]:
-        rows = itertools.islice(_rows(again, codec, skip, delimiter), 1, None)
-        for number, (line, row) in enumerate(rows):
-            if number >= limits.max_elements:
+    def __init__(self, text: TextFile, *, tabs_expected: bool) -> None:
+        self._text = text
+        self._delimiter = find_delimiter(text.sample(), tabs_expected=tabs_expected)
+        tabs = self._delimiter.character == "\t"
+        self.format = "tsv" if tabs else "csv"
+        self._header = self._read_header(self._rows())
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The header's names."""
+        return tuple(self._header.names)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Of the encoding and the header."""
+        return (*self._text.warnings, *self._header.warnings)
+
+    def candidates(self, count: int) -> tuple[Candidate, ...]:
+        """There is one table in the file."""
+        return (Candidate(ROWS, count, 1.0),)
+
+    def values(self) -> Iterator[Values]:
+        """One dict a row; a cell that the row lacks is absent."""
+        rows = self._rows()
+        self._read_header(rows)
+        names = self._header.names
+        width = len(names)
+        for line, row in rows:
+            if len(row) > width:
+                _refuse_surplus(row, width, line)
+            # Shorter rows lack the last values, longer ones have nothing there.
+            yield dict(zip(names, row, strict=False))
+
+    def _read_header(self, rows: Iterator[_Row]) -> Header:
+        _, cells = next(rows, (0, []))
+        if not cells:
+            raise FeedHasNoRecords(
+                "The file is empty: its first line must name the columns, one row a record below."
+            )
+        return Header(cells, self._text.limits)
+
+    def _rows(self) -> Iterator[_Row]:
+        """Every row that holds something, with the number of its first line."""
+        lines = _RecordLines(self._text, self._delimiter.character)
+        if self._delimiter.named:
+            next(lines)
+        limits = self._text.limits
+        reader = csv.reader(lines, delimiter=self._delimiter.character, strict=True)
+        count = 0
+        while True:
+            first = lines.number + 1
+            lines.begin()
+            try:
+                row = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                raise lines.malformed(error) from error
+            count += 1
+            if count > limits.max_elements:
                 raise limits.exceeded("max_elements")
-            yield _record(columns, row, line)
-
-    table = Table("tsv" if delimiter == "\t" else "csv", RECORD_PATH, (), records, (), warnings)
-    table.columns = columns = column_names(header, table.warn)
-    return table
+            if any(row) and any(map(str.strip, row)):
+                yield first, row
 
 
-def _record(columns: Sequence[str], row: Sequence[str], line: int) -> Values:
-    if len(row) > len(columns) and any(value.strip() for value in row[len(columns) :]):
+def _refuse_surplus(row: list[str], width: int, line: int) -> None:
+    if any(map(str.strip, row[width:])):
         raise FileMalformed(
-            f"it has {len(row)} values, and the header names {len(columns)} columns", line=line
+            f"the row has {len(row)} cells, the header only {width}."
+            " A cell that holds the delimiter must be in quotes",
+            line=line,
         )
-    return {
-        name: text for name, value in zip(columns, row, strict=False) if (text := value.strip())
-    }
 
 
-def _rows(again: Chunks, codec: str, skip: int, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Each row that is not blank, with the number of the line that it ends in."""
-    csv.field_size_limit(_LONGEST_VALUE)
-    with text_of(again, codec) as text:
-        for _ in range(skip):
-            text.readline()
-        reader = csv.reader(text, delimiter=delimiter, strict=True)
-        try:
-            for row in reader:
-                if any(map(str.strip, row)):
-                    yield reader.line_num + skip, row
-        except csv.Error as error:
+class _RecordLines:
+    """The lines of one record after the other, and where its last quote was opened."""
+
+    def __init__(self, text: TextFile, delimiter: str) -> None:
+        self._lines = text.lines()
+        self._limits: Limits = text.limits
+        self._ends = ("", "\r", "\n", delimiter)
+        self._quoted = re.compile(rf'(?:^|(?<=[{re.escape(delimiter)}\r\n]))"(?:[^"]|"")*+"?')
+        self._record: list[str] = []
+        self._size = 0
+        self.number = 0
+
+    def __iter__(self) -> _RecordLines:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.number += 1
+        self._size += len(line)
+        self._record.append(line)
+        if self._size > self._limits.max_record_bytes:
+            raise FileMalformed(
+                "the quote that is opened there is not closed"
+                f" within {self._limits.max_record_bytes} bytes",
+                line=self._opened(),
+            )
+        return line
+
+    def begin(self) -> None:
+        """A new record begins with the next line."""
+        self._record.clear()
+        self._size = 0
+
+    def malformed(self, error: csv.Error) -> FileMalformed:
+        """What is wrong with the present record."""
+        if "unexpected end" in str(error):
+            reason = "the quote that is opened there is never closed"
+        elif "expected after" in str(error):
+            reason = (
+                "something follows the closing quote of a cell."
+                ' A quote inside of a quoted cell is written twice: ""'
+            )
+        else:
             reason = str(error)
-            if "unexpected end" in reason:
-                reason = "a quotation mark is never closed"
-            raise FileMalformed(reason, line=reader.line_num + skip) from error
-        except UnicodeError as error:
-            raise FileMalformed("its bytes are no text", line=reader.line_num + skip) from error
+        return FileMalformed(reason, line=self._opened())
 
-
-def _delimiter(head: str, *, tabs: bool) -> tuple[int, str]:
-    """How many lines to skip, and the delimiter."""
-    first = head.lstrip("\ufeff").partition("\n")[0].strip().lower()
-    if first.startswith("sep=") and len(first) == 5:
-        return 1, first[4]
-    if tabs and "\t" in head:
-        return 0, "\t"
-    return 0, max(_DELIMITERS, key=lambda delimiter: _fitness(head, delimiter))
-
-
-def _fitness(head: str, delimiter: str) -> tuple[float, int]:
-    """The share of rows that have as many values as most have, and that number; (0, 0) for one."""
-    reader = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
-    widths: list[int] = []
-    try:
-        widths = [len(row) for row in itertools.islice(reader, _SNIFFED_ROWS) if any(row)]
-    except csv.Error:
-        return 0.0, 0
-    if len(head) == _SNIFFED_CHARACTERS and len(widths) > 1 and len(widths) < _SNIFFED_ROWS:
-        widths.pop()  # cut in the middle
-    if not widths or widths[0] == 1:
-        return 0.0, 0
-    [(width, count)] = Counter(widths).most_common(1)
-    return (count / len(widths), width) if width > 1 else (0.0, 0)
+    def _opened(self) -> int:
+        """The line of the quote that was opened last, or of the one that is closed wrongly."""
+        text = "".join(self._record)
+        opened = 0
+        for found in self._quoted.finditer(text):
+            opened = found.start()
+            if text[found.end() : found.end() + 1] not in self._ends:
+                break
+        first = self.number - len(self._record) + 1
+        return first + len(_LINE_ENDS.findall(text, 0, opened))
