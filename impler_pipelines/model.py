@@ -220,6 +220,20 @@ class Template:
 
 
 @dataclass(frozen=True)
+class Upload:
+    """A file that a person uploaded, kept at ``path`` on the artifact place.
+
+    ``record_path`` says where its records are; ``asked``: a run of it was asked for.
+    """
+
+    path: str
+    file_name: str
+    content_type: str | None
+    record_path: str
+    asked: bool = False
+
+
+@dataclass(frozen=True)
 class FeedState:
     """What the last successful load had read: the validators of RFC 9110 and the body's hash.
 
@@ -268,6 +282,7 @@ class ImportJob:
     last_run: dt.datetime | None
     created_at: dt.datetime
     updated_at: dt.datetime
+    upload: Upload | None = None
 
 
 @dataclass(frozen=True)
@@ -315,6 +330,7 @@ class Run:
     deletions_held: int | None = None
     deletions_confirmed: int | None = None
     rejects_of: str | None = None
+    upload: Upload | None = None
 
 
 @dataclass(frozen=True)

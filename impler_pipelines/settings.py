@@ -93,6 +93,7 @@ class Settings(BaseSettings):
     keep_webhook_pages_days: KeptDays = 30
     keep_rejects_days: KeptDays = 30
     keep_history_days: KeptDays = 365
+    keep_uploads_days: KeptDays = 30
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

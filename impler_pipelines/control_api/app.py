@@ -26,6 +26,7 @@ from impler_pipelines.control_api.routes import (
     runs,
     schedules,
     templates,
+    uploads,
     webhook_pages,
 )
 from impler_pipelines.control_api.store_access import StoreAccess
@@ -71,7 +72,7 @@ def create_app(settings: Settings, *, migrate: bool = False) -> FastAPI:
     app.state.health = Health(store, dagster)
     problems.install(app, _include_routers(app, settings))
     # The last one added is the outermost.
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, max_file_bytes=settings.max_feed_bytes)
     app.add_middleware(AccessKeys, store=store)
     app.add_middleware(RawPaths)
     app.add_middleware(Problems)
@@ -82,7 +83,7 @@ def create_app(settings: Settings, *, migrate: bool = False) -> FastAPI:
 def _include_routers(app: FastAPI, settings: Settings) -> list[Route]:
     """Add all routes and return them; the user's come first: ``user`` is never taken for an id."""
     keyed = [documented.router, import_jobs.router, runs.router, templates.router]
-    keyed += [feeds.router, schedules.router, webhook_pages.router]
+    keyed += [feeds.router, schedules.router, webhook_pages.router, uploads.router]
     if settings.legacy_get:
         keyed.insert(1, documented.legacy_router)
     for router in keyed:

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from functools import partial
 from http import HTTPStatus
-from typing import Annotated, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Annotated, BinaryIO, TypeVar
 
 from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
@@ -23,13 +23,16 @@ from impler_pipelines.control_api.previewing import Preview, preview
 from impler_pipelines.control_api.problems import WebPageGiven
 from impler_pipelines.errors import FeedHasNoRecords, RequestInvalid, WebPageFound
 from impler_pipelines.extraction import FeedReading, read_feed
-from impler_pipelines.model import ImportPlan, SourceAuth
+from impler_pipelines.model import ImportPlan, SourceAuth, Upload
 from impler_pipelines.orchestration.limits import feed_limits, fetch_policy
 from impler_pipelines.orchestration.runtime import Runtime
 from impler_pipelines.settings import Settings
 from impler_pipelines.sources import fetch, public_url
 from impler_pipelines.sources.discovery import find_announced_feeds
 from impler_pipelines.store.host_turns import HostTurns
+
+if TYPE_CHECKING:
+    from impler_pipelines.extraction.uploads import UploadReading
 
 T = TypeVar("T")
 _AT_A_TIME = 16
@@ -68,16 +71,45 @@ class FeedReader:
 
         return self._fetched(url, auth, read)
 
-    def preview(self, runtime: Runtime, plan: ImportPlan, *, limit: int) -> Preview:
-        """Fetch the feed of an import job and say what a run would load and refuse.
+    def read_file(
+        self, file: BinaryIO, *, file_name: str, content_type: str | None, record_path: str | None
+    ) -> UploadReading | FeedReading:
+        """What a file holds that was uploaded. Raises what ``read_upload`` raises, and HTTP 503
+        while too many feeds are being read."""
+        # Workbooks and the like are read by those who upload them alone.
+        from impler_pipelines.extraction.uploads import read_upload
+
+        def read() -> UploadReading | FeedReading:
+            file.seek(0)
+            return read_upload(
+                file,
+                file_name=file_name,
+                content_type=content_type,
+                record_path=record_path,
+                limits=self._limits,
+            )
+
+        with self._turn():
+            return in_a_new_thread(read)
+
+    def preview(
+        self, runtime: Runtime, plan: ImportPlan, *, limit: int, upload: Upload | None = None
+    ) -> Preview:
+        """Fetch the feed of an import job, or open the file that was uploaded, and say what a run
+        would load and refuse.
 
         Raises what ``fetch`` and extraction raise, as ``read`` does.
         """
 
         def read(file: BinaryIO, content_type: str | None) -> Preview:
-            return preview(runtime, plan, file, content_type, self._limits, limit=limit)
+            return preview(
+                runtime, plan, file, content_type, self._limits, limit=limit, upload=upload
+            )
 
-        return self._fetched(plan.url, plan.auth, read)
+        if upload is None:
+            return self._fetched(plan.url, plan.auth, read)
+        with self._turn(), runtime.artifacts.open(upload.path) as file:
+            return in_a_new_thread(partial(read, file, None))
 
     def _fetched(
         self, url: str, auth: SourceAuth | None, read: Callable[[BinaryIO, str | None], T]

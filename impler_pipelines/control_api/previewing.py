@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from impler_pipelines.extraction import Limits, extract_records
+from impler_pipelines.extraction import Limits
 from impler_pipelines.mapping import ROW_KEY, MappedBatch, check_filters, map_batches
-from impler_pipelines.model import ImportPlan, Reject
+from impler_pipelines.model import ImportPlan, Reject, Upload
+from impler_pipelines.orchestration.extracting import records_of
 from impler_pipelines.orchestration.places import loaded_before
 from impler_pipelines.orchestration.runtime import Runtime
 
@@ -44,6 +45,7 @@ def preview(
     limits: Limits,
     *,
     limit: int,
+    upload: Upload | None = None,
 ) -> Preview:
     """Extract and map all of ``feed``, as a run would, for the first ``limit`` rows and rejects.
 
@@ -52,13 +54,7 @@ def preview(
     """
     check_filters(plan.filters, plan.columns)
     feed.seek(0)
-    stream = extract_records(
-        feed,
-        record_path=plan.record_path or "",
-        fields=plan.mappings,
-        content_type=content_type,
-        limits=limits,
-    )
+    stream = records_of(feed, plan, content_type, limits, upload)
     found = Preview(limit)
     loaded = loaded_before(runtime, plan, run_id="")
     for mapped in map_batches(stream, columns=plan.columns, filters=plan.filters, loaded=loaded):

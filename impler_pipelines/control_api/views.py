@@ -84,7 +84,8 @@ def _fields(job: ImportJob) -> dict[str, Any]:
     return {
         "id": job.id,
         "template_id": job.template_id,
-        "url": job.url,
+        "url": job.url or None,
+        "file_name": job.upload.file_name if job.upload else None,
         "external_user_id": job.external_user_id,
         "extra": job.extra,
         "record_path": job.record_path,

@@ -31,13 +31,16 @@ ROW_KEY = "_row_key"
 class MappedBatch:
     """What became of one batch: ``records`` = ``filtered`` + rows + rejects.
 
-    ``rows`` has the schema of ``row_schema``; rows and rejects keep the order of the feed.
+    ``rows`` has the schema of ``row_schema``; rows and rejects keep the order of the feed. The
+    batch's ``first`` record has that place in the feed, and ``places`` are those of the rows.
     """
 
     rows: pa.RecordBatch
     rejects: tuple[Reject, ...]
     records: int
     filtered: int
+    first: int
+    places: npt.NDArray[np.int64]
 
 
 def row_schema(columns: Sequence[Column]) -> pa.Schema:
@@ -110,7 +113,8 @@ class _Mapper:
         errors = self._errors(typed, claims, texts)
         rejects = _rejects(batch, self._columns, places, first, errors)
         rows = self._rows(values, claims.row_digests, errors)
-        return MappedBatch(rows, rejects, records, records - len(places))
+        kept = first + np.delete(places, list(errors))
+        return MappedBatch(rows, rejects, records, records - len(places), first, kept)
 
     def _type(self, column: Column, texts: pa.Array) -> _TypedColumn:
         default = strip(column.default_value or "")

@@ -30,22 +30,43 @@ class Artifacts:
         """Whether that file or directory is there."""
         return bool(self._fs.exists(f"{self._base}/{path}"))
 
+    def names(self, directory: str) -> list[str]:
+        """The files of a directory; none if it is gone."""
+        full = f"{self._base}/{directory}"
+        if not self._fs.exists(full):
+            return []
+        return [str(name).rpartition("/")[2] for name in self._fs.ls(full, detail=False)]
+
+    def move(self, path: str, into: str) -> None:
+        """Give a file another name; makes the directory."""
+        self._fs.makedirs(f"{self._base}/{into}".rpartition("/")[0], exist_ok=True)
+        self._fs.mv(f"{self._base}/{path}", f"{self._base}/{into}")
+
     def remove(self, directory: str) -> None:
         """Delete a directory with all that is in it; no error if it is gone."""
         full = f"{self._base}/{directory}"
         if self._fs.exists(full):
             self._fs.rm(full, recursive=True)
 
-    def sweep(self, *, before: dt.datetime, spared: Collection[str] = ()) -> int:
+    def sweep(
+        self,
+        *,
+        before: dt.datetime,
+        spared: Collection[str] = (),
+        beginning: str = "",
+        not_beginning: tuple[str, ...] = (),
+    ) -> int:
         """Delete the directories, but those ``spared``, whose files were all written before.
 
-        Returns how many.
+        Those alone whose names begin so, and none that begin in one of the other ways. Returns how
+        many.
         """
         if not self._fs.exists(self._base):
             return 0
         removed = 0
         for directory in self._fs.ls(self._base, detail=False):
-            if directory.rstrip("/").rpartition("/")[2] in spared:
+            name = directory.rstrip("/").rpartition("/")[2]
+            if name in spared or name.startswith(not_beginning) or not name.startswith(beginning):
                 continue
             files: list[str] = self._fs.find(directory)
             # A directory that is still empty counts by its own age.

@@ -35,6 +35,8 @@ from impler_pipelines.model import FeedState, ImportPlan, Run, Trigger
 from impler_pipelines.orchestration.failures import asked_pause, told, waits_too_long, without_cause
 from impler_pipelines.orchestration.names import (
     FETCHING_HOST_TAG,
+    IMPORT_JOB_TAG,
+    MANUAL_JOB,
     RUN_ID_TAG,
     fetched_by,
     import_job_id_of_job,
@@ -60,9 +62,17 @@ class Attempt:
     @cached_property
     def import_job_id(self) -> str:
         """The import job, from the Dagster job's name, which is right however a run was started."""
-        found = import_job_id_of_job(self._context.job_name)
+        name = self._context.job_name
+        found = import_job_id_of_job(name)
+        if name == MANUAL_JOB:
+            found = self._context.run.tags.get(IMPORT_JOB_TAG)
+            if found is None:
+                raise PipelineError(
+                    "This job runs when a file is uploaded (POST /v1/uploads/{templateId}). To run"
+                    " a file again, execute an earlier run of it again."
+                )
         if found is None:
-            raise PipelineError(f"{self._context.job_name!r} is not the job of an import job.")
+            raise PipelineError(f"{name!r} is not the job of an import job.")
         return found
 
     @property

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
 
 import pyarrow as pa
 
 from impler_pipelines.errors import MappingInvalid
-from impler_pipelines.extraction import extract_records
-from impler_pipelines.model import ImportPlan
+from impler_pipelines.extraction import Limits, RecordStream, extract_records
+from impler_pipelines.model import ImportPlan, Upload
 from impler_pipelines.orchestration.limits import feed_limits
 from impler_pipelines.orchestration.references import FetchedFeed
 from impler_pipelines.orchestration.runtime import Runtime
 from impler_pipelines.orchestration.tabular import batch_writer
+
+if TYPE_CHECKING:
+    from impler_pipelines.extraction.uploads import UploadStream
 
 
 @dataclass(frozen=True)
@@ -35,12 +39,8 @@ def extract_to_artifact(
         raise MappingInvalid("No column is mapped: map one or more to a path of the feed.")
     schema = pa.schema([(mapping.key, pa.string()) for mapping in plan.mappings])
     with runtime.artifacts.open(feed.path) as source:
-        stream = extract_records(
-            source,
-            record_path=plan.record_path or "",
-            fields=plan.mappings,
-            content_type=feed.content_type,
-            limits=feed_limits(runtime.settings),
+        stream = records_of(
+            source, plan, feed.content_type, feed_limits(runtime.settings), feed.upload
         )
         with batch_writer(runtime.artifacts, path, schema) as writer:
             for batch in stream:
@@ -50,6 +50,35 @@ def extract_to_artifact(
     _refuse_if_required(plan, gone)
     missing = tuple(f"No record has a value at {path}." for path in sorted(gone))
     return Extracted(stream.records, (*feed.warnings, *stream.warnings, *missing))
+
+
+def records_of(
+    source: BinaryIO,
+    plan: ImportPlan,
+    content_type: str | None,
+    limits: Limits,
+    upload: Upload | None = None,
+) -> RecordStream | UploadStream:
+    """The mapped records of a feed, or of a file that was uploaded."""
+    if upload is None:
+        return extract_records(
+            source,
+            record_path=plan.record_path or "",
+            fields=plan.mappings,
+            content_type=content_type,
+            limits=limits,
+        )
+    # Most runs are of feeds: readers of workbooks are loaded for files alone.
+    from impler_pipelines.extraction.uploads import extract_upload
+
+    return extract_upload(
+        source,
+        record_path=upload.record_path,
+        fields=plan.mappings,
+        file_name=upload.file_name,
+        content_type=upload.content_type,
+        limits=limits,
+    )
 
 
 def _refuse_if_required(plan: ImportPlan, gone: set[str]) -> None:

@@ -7,12 +7,35 @@ from __future__ import annotations
 
 import datetime as dt
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 from impler_pipelines import logs
+from impler_pipelines.errors import StateConflict
 from impler_pipelines.model import FeedState, ImportPlan, Trigger
 from impler_pipelines.orchestration.attempts import Attempt
+from impler_pipelines.orchestration.kept_feeds import kept_feed
 from impler_pipelines.orchestration.limits import fetch_policy
+from impler_pipelines.orchestration.references import FetchedFeed
 from impler_pipelines.sources import FetchResult, Freshness, fetch, public_url
+
+
+def source_at_hand(attempt: Attempt, plan: ImportPlan) -> FetchedFeed | None:
+    """What need not be fetched: a file that was uploaded, or the feed whose rejects are run again.
+
+    Raises ``StateConflict`` where it is no longer kept.
+    """
+    run, artifacts = attempt.run, attempt.runtime.artifacts
+    if run.upload is not None:
+        if not artifacts.exists(run.upload.path):
+            raise StateConflict(
+                f"The file {run.upload.file_name!r} is no longer kept (IMPLER_KEEP_UPLOADS_DAYS):"
+                " upload it again."
+            )
+        return FetchedFeed(run.upload.path, None, plan.feed_state, upload=run.upload)
+    if run.rejects_of is None:
+        return None
+    # What was last read stays what it was: this run looks at no newer feed.
+    return replace(kept_feed(artifacts, run.import_job_id, run.rejects_of), read=plan.feed_state)
 
 
 def reason_not_to_ask(

@@ -21,8 +21,8 @@ from impler_pipelines.orchestration.names import (
     RUN_ID_TAG,
     SWEEP_SENSOR,
     SYNC_SENSOR,
-    import_job_id_of_job,
     import_job_id_of_schedule,
+    is_of_an_import,
 )
 
 _ENDED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
@@ -77,7 +77,7 @@ class DagsterHistory:
             EndedRun(
                 dagster_run_id=record.dagster_run.run_id,
                 run_id=record.dagster_run.tags.get(RUN_ID_TAG),
-                ours=import_job_id_of_job(record.dagster_run.job_name) is not None,
+                ours=is_of_an_import(record.dagster_run.job_name),
                 succeeded=record.dagster_run.status is DagsterRunStatus.SUCCESS,
                 at=record.update_timestamp,
             )

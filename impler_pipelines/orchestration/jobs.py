@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from dagster import JobDefinition, ResourceDefinition, graph, in_process_executor
 
 from impler_pipelines.orchestration.attempts import record_failure
@@ -10,7 +13,7 @@ from impler_pipelines.orchestration.descriptions import (
     job_description,
     job_metadata,
 )
-from impler_pipelines.orchestration.names import fetching_host, job_name
+from impler_pipelines.orchestration.names import MANUAL_JOB, fetching_host, job_name
 from impler_pipelines.orchestration.ops import (
     extract_records,
     fetch_feed,
@@ -35,12 +38,43 @@ def build_job(
 
     Reads nothing from the store; the ops do, at run time.
     """
-    return automated_import.to_job(
+    return _job(
+        runtime,
         name=job_name(import_job_id),
         description=job_description(definition) if definition else None,
         metadata=job_metadata(definition) if definition else None,
         tags=definition_tags(import_job_id, definition)
         | (fetching_host(definition.url) if definition else {}),
+    )
+
+
+def build_manual_job(runtime: Runtime) -> JobDefinition:
+    """Build the Dagster job of all uploaded files; its runs say by tag whose file it is."""
+    return _job(
+        runtime,
+        name=MANUAL_JOB,
+        description=(
+            "Imports files that users upload into templates of mode `manual`. Each upload is a run,"
+            " told apart by the tags `impler/import_job_id` and `impler/external_user_id`."
+        ),
+        metadata=None,
+        tags=None,
+    )
+
+
+def _job(
+    runtime: Runtime,
+    *,
+    name: str,
+    description: str | None,
+    metadata: Mapping[str, Any] | None,
+    tags: Mapping[str, str] | None,
+) -> JobDefinition:
+    return automated_import.to_job(
+        name=name,
+        description=description,
+        metadata=metadata,
+        tags=tags,
         executor_def=in_process_executor,
         hooks={record_failure},
         resource_defs={

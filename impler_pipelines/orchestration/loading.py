@@ -16,12 +16,14 @@ from impler_pipelines.destinations.description import (
 from impler_pipelines.destinations.sql import LoadIdentity, load_rows
 from impler_pipelines.errors import DeletionsHeld, PipelineError
 from impler_pipelines.model import (
+    FeedState,
     ImportPlan,
     LoadCounts,
     LoadMode,
     Run,
     SqlDestination,
 )
+from impler_pipelines.orchestration.kept_feeds import forget_feed, keep_feed
 from impler_pipelines.orchestration.places import in_store, opened
 from impler_pipelines.orchestration.references import MappedRows
 from impler_pipelines.orchestration.runtime import Runtime, utc_now
@@ -63,7 +65,7 @@ def load_all(
                     runs.refuse_if_unwanted(store, **_attempt(run))
 
         with logs.after_commit():
-            _load_one(runtime, plan, run.id, mapped, destination, finish)
+            _load_one(runtime, plan, run, mapped, destination, finish)
     if not ordered or not in_store(runtime, ordered[-1]):
         with runtime.transaction() as store:
             _record(runtime, store, plan, run, mapped, counts)
@@ -89,7 +91,7 @@ def describe_destination(
 def _load_one(
     runtime: Runtime,
     plan: ImportPlan,
-    run_id: str,
+    run: Run,
     mapped: MappedRows,
     destination: SqlDestination,
     finish: Callable[[Connection, LoadCounts], None],
@@ -98,13 +100,13 @@ def _load_one(
         load_rows(
             engine,
             destination.table,
-            _mode(destination, mapped),
+            _mode(destination, mapped, partial=run.rejects_of is not None),
             plan.columns,
             read_batches(runtime.artifacts, mapped.rows_path),
             identity=LoadIdentity(
                 import_job_id=plan.import_job_id,
                 external_user_id=plan.external_user_id,
-                run_id=run_id,
+                run_id=run.id,
                 loaded_at=utc_now(),
             ),
             finish=finish,
@@ -127,9 +129,10 @@ def _hold_deletions(
     raise DeletionsHeld(destination.table, loaded.deleted, before, percent)
 
 
-def _mode(destination: SqlDestination, mapped: MappedRows) -> LoadMode:
-    """A load without a row empties no mirror: a feed that broke is likelier than an empty one."""
-    if destination.mode is LoadMode.MIRROR and not mapped.valid:
+def _mode(destination: SqlDestination, mapped: MappedRows, *, partial: bool = False) -> LoadMode:
+    """A load without a row empties no mirror: a feed that broke is likelier than an empty one. Nor
+    does one of a part of the feed."""
+    if destination.mode is LoadMode.MIRROR and (partial or not mapped.valid):
         return LoadMode.UPSERT
     return destination.mode
 
@@ -169,14 +172,29 @@ def _record(
             "valid": mapped.valid,
             "invalid": mapped.invalid,
         },
-        feed_state=replace(
-            mapped.feed.read,
-            # Edited while the run was under way: these rows are the former mapping's.
-            fingerprint=plan.fingerprint if plan.fingerprint == mapped.fingerprint else None,
-        ),
+        feed_state=_state_after(plan, run, mapped),
         now=now,
         warnings=kept_rows_warnings(plan, mapped),
     )
+
+
+def _state_after(plan: ImportPlan, run: Run, mapped: MappedRows) -> FeedState:
+    """What is known to be loaded now."""
+    if run.rejects_of is not None:
+        return mapped.feed.read  # a part of a feed: the rest is as it was mapped then
+    # Edited while the run was under way: these rows are the former mapping's.
+    current = plan.fingerprint == mapped.fingerprint
+    return replace(mapped.feed.read, fingerprint=plan.fingerprint if current else None)
+
+
+def keep_for_rejects(runtime: Runtime, run: Run, mapped: MappedRows) -> None:
+    """Keep the feed of a load that has rejects, so that they can be run again; or no longer one."""
+    if mapped.feed.upload is not None:
+        return
+    if mapped.invalid:
+        keep_feed(runtime.artifacts, run.import_job_id, run.id, mapped.feed)
+    else:
+        forget_feed(runtime.artifacts, run.import_job_id)
 
 
 def _attempt(run: Run) -> dict[str, str]:

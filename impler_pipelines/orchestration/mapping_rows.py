@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pyarrow as pa
 
@@ -21,6 +22,7 @@ from impler_pipelines.orchestration.tabular import (
     read_batches,
     reject_batch,
 )
+from impler_pipelines.store import runs
 
 
 def map_to_artifacts(
@@ -37,6 +39,7 @@ def map_to_artifacts(
     _refuse_lost_filters(plan)
     artifacts = attempt.runtime.artifacts
     rows_path, rejects_path = attempt.path("rows.arrow"), attempt.path("rejects.arrow")
+    wanted = _rejected_places(attempt)
     preview = _Preview(attempt.runtime.settings.preview_rows)
     records = filtered = valid = invalid = 0
     with ExitStack() as stack:
@@ -47,6 +50,8 @@ def map_to_artifacts(
         for mapped in map_batches(
             batches, columns=plan.columns, filters=plan.filters, loaded=loaded
         ):
+            if wanted is not None:
+                mapped = _only(mapped, wanted)
             rows.write_batch(mapped.rows)
             if mapped.rejects:
                 rejects.write_batch(reject_batch(mapped.rejects))
@@ -68,6 +73,34 @@ def map_to_artifacts(
         # Mapped by another version of the plan than it was extracted by: nothing to rely on.
         extracted.fingerprint if extracted.fingerprint == plan.fingerprint else "",
         extracted.feed,
+    )
+
+
+def _rejected_places(attempt: Attempt) -> frozenset[int] | None:
+    """Where the records stand that alone are to be loaded; None: all of them."""
+    former = attempt.run.rejects_of
+    if former is None:
+        return None
+    with attempt.runtime.transaction() as connection:
+        return runs.reject_places(connection, former)
+
+
+def _only(mapped: MappedBatch, wanted: frozenset[int]) -> MappedBatch:
+    """The batch as if it held the records at these places alone.
+
+    The others were mapped all the same: a key that one of them has is taken.
+    """
+    rows = [at for at, place in enumerate(mapped.places.tolist()) if place in wanted]
+    rejects = tuple(reject for reject in mapped.rejects if reject.index in wanted)
+    places = range(mapped.first, mapped.first + mapped.records)
+    records = sum(place in wanted for place in places)
+    return replace(
+        mapped,
+        rows=mapped.rows.take(pa.array(rows, pa.int64())),
+        rejects=rejects,
+        records=records,
+        filtered=records - len(rows) - len(rejects),
+        places=mapped.places[rows],
     )
 
 

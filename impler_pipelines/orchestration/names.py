@@ -10,6 +10,7 @@ REPOSITORY = "imports"
 SYNC_SENSOR = "sync_import_jobs"
 SWEEP_SENSOR = "sweep_history"
 SEND_SENSOR = "send_webhooks"
+MANUAL_JOB = "manual_import"
 
 RUN_ID_TAG = "impler/run_id"
 IMPORT_JOB_TAG = "impler/import_job_id"
@@ -39,6 +40,11 @@ def import_job_id_of_job(name: str) -> str | None:
     """The import job id in a Dagster job's name, or None where the name is not of that form."""
     match = _JOB.fullmatch(name)
     return match[1] if match else None
+
+
+def is_of_an_import(name: str) -> bool:
+    """Whether a Dagster job imports something: a feed, or uploaded files."""
+    return name == MANUAL_JOB or import_job_id_of_job(name) is not None
 
 
 def import_job_id_of_schedule(name: str) -> str | None:
@@ -78,13 +84,14 @@ def run_tags(
 
     ``request_id`` is that of the API request which asked for the run, if one did.
     """
-    asked_by = {} if request_id is None else {REQUEST_ID_TAG: request_id}
-    return asked_by | {
+    more = {} if request_id is None else {REQUEST_ID_TAG: request_id}
+    if host := _host(url):  # an uploaded file is from none
+        more[FEED_HOST_TAG] = host
+    return more | {
         RUN_ID_TAG: run_id,
         IMPORT_JOB_TAG: import_job_id,
         EXTERNAL_USER_TAG: external_user_id,
         TEMPLATE_TAG: template_id,
-        FEED_HOST_TAG: _host(url),
         TRIGGER_TAG: str(trigger),  # a plain one: Dagster stores no enums
     }
 

@@ -44,16 +44,21 @@ def fetch_feed(context: OpExecutionContext) -> Iterator[Output[FetchedFeed | Non
     The server is asked for what is newer only. A feed that has not changed (304, or the same
     bytes) ends the run here as a success: the later ops are skipped. A scheduled run does not even
     ask while the server has said that its last answer stays fresh. What may pass by itself
-    (no connection, 5xx, 429) is tried again up to three times, with growing waits.
+    (no connection, 5xx, 429) is tried again up to three times, with growing waits. A file that was
+    uploaded is here already.
     """
     from impler_pipelines.orchestration.fetching import (
         fetch_to_artifact,
         fetch_warnings,
         reason_not_to_ask,
+        source_at_hand,
     )
 
     with Attempt(context) as attempt:
         plan = attempt.begin()
+        if (at_hand := source_at_hand(attempt, plan)) is not None:
+            yield Output(at_hand, "feed", metadata=reporting.at_hand(at_hand))
+            return
         known = attempt.known_feed(plan)
         if reason := reason_not_to_ask(attempt, plan, known, now=utc_now()):
             context.log.info(reason)
@@ -140,6 +145,7 @@ def load_rows(context: OpExecutionContext, mapped: MappedRows) -> Iterator[Asset
     """
     from impler_pipelines.orchestration.loading import (
         describe_destination,
+        keep_for_rejects,
         kept_rows_warnings,
         load_all,
     )
@@ -155,5 +161,6 @@ def load_rows(context: OpExecutionContext, mapped: MappedRows) -> Iterator[Asset
                 attempt.runtime, plan, destination, context.log.warning
             )
             yield reporting.loaded(load, destination, counts[destination.id], table, rows)
+        keep_for_rejects(attempt.runtime, attempt.run, mapped)
         attempt.runtime.artifacts.remove(attempt.run_id)
         attempt.runtime.artifacts.remove(reference_directory(context.run_id))

@@ -13,20 +13,21 @@ from typing import Any
 from dagster import InitResourceContext, InputContext, IOManager, OutputContext, io_manager
 from pydantic import TypeAdapter
 
-from impler_pipelines.model import FeedState
+from impler_pipelines.model import FeedState, Upload
 
 
 @dataclasses.dataclass(frozen=True)
 class FetchedFeed:
     """The feed as it was fetched: ``path`` of its bytes, and ``read``, what is to be known of them.
 
-    ``warnings`` are those of the fetch.
+    ``warnings`` are those of the fetch. ``upload``: no feed, but a file that was uploaded.
     """
 
     path: str
     content_type: str | None
     read: FeedState
     warnings: tuple[str, ...] = ()
+    upload: Upload | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from impler_pipelines.destinations.description import TableDescription
     from impler_pipelines.model import ImportPlan, LoadCounts, Run, SqlDestination
     from impler_pipelines.orchestration.extracting import Extracted
-    from impler_pipelines.orchestration.references import MappedRows
+    from impler_pipelines.orchestration.references import FetchedFeed, MappedRows
     from impler_pipelines.sources import FetchResult
 
 Metadata = dict[str, Any]
@@ -101,6 +101,11 @@ def unchanged(result: FetchResult) -> Metadata:
 def not_fetched(plan: ImportPlan, reason: str) -> Metadata:
     """Of a run that did not ask the server, and why."""
     return {"result": "unchanged", "why": reason, "source": link(public_url(plan.url))}
+
+
+def at_hand(feed: FetchedFeed) -> Metadata:
+    """Of a source that did not have to be fetched."""
+    return {"file": feed.upload.file_name if feed.upload else "the feed of the earlier run"}
 
 
 def extracted(plan: ImportPlan, found: Extracted, run: Run | None, *, seconds: float) -> Metadata:

@@ -25,10 +25,12 @@ from dagster import (
 
 from impler_pipelines.errors import PipelineError
 from impler_pipelines.orchestration.assets import declared_tables
-from impler_pipelines.orchestration.jobs import build_job
+from impler_pipelines.orchestration.jobs import build_job, build_manual_job
 from impler_pipelines.orchestration.names import (
+    MANUAL_JOB,
     import_job_id_of_job,
     import_job_id_of_schedule,
+    is_of_an_import,
     job_name,
     schedule_name,
 )
@@ -79,19 +81,22 @@ class ImportRepository(RepositoryData):
         return {}
 
     def get_job_names(self) -> Sequence[str]:
-        """The Dagster job of each live import job."""
-        return [job_name(job_id) for job_id in self.snapshot]
+        """The Dagster job of each live import job, and the one of uploaded files."""
+        return [*(job_name(job_id) for job_id in self.snapshot), MANUAL_JOB]
 
     def has_job(self, job_name: str) -> bool:
         """True for every well-formed name, known or not: see ``get_job``."""
-        return import_job_id_of_job(job_name) is not None
+        return is_of_an_import(job_name)
 
     def get_all_jobs(self) -> Sequence[JobDefinition]:
         """All jobs of the snapshot."""
-        return [build_job(self._runtime, job_id, d) for job_id, d in self.snapshot.items()]
+        built = [build_job(self._runtime, job_id, d) for job_id, d in self.snapshot.items()]
+        return [*built, build_manual_job(self._runtime)]
 
     def get_job(self, job_name: str) -> JobDefinition:
         """Build one job; in the code server with what the snapshot knows of it."""
+        if job_name == MANUAL_JOB:
+            return build_manual_job(self._runtime)
         job_id = import_job_id_of_job(job_name)
         if job_id is None:
             raise DagsterInvariantViolationError(f"{job_name!r} is not the name of an import job.")

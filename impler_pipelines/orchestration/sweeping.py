@@ -12,8 +12,10 @@ import time
 from collections.abc import Callable, Sequence
 
 from impler_pipelines.orchestration.history import DagsterHistory, EndedRun
+from impler_pipelines.orchestration.kept_feeds import KEPT
 from impler_pipelines.orchestration.references import reference_directory
 from impler_pipelines.orchestration.runtime import Runtime
+from impler_pipelines.orchestration.uploads import UPLOADS
 from impler_pipelines.store import import_jobs, runs
 from impler_pipelines.store.webhook_pages import sweep_pages
 
@@ -192,6 +194,16 @@ class Sweeper:
         with self._runtime.transaction() as connection:
             active = runs.active_ids(connection)
         spared = active | {reference_directory(one) for one in active}
-        removed = self._runtime.artifacts.sweep(before=self._now - keep, spared=spared)
+        artifacts, settings = self._runtime.artifacts, self._settings
+        removed = artifacts.sweep(
+            before=self._now - keep, spared=spared, not_beginning=(KEPT, UPLOADS)
+        )
+        for beginning, days in (
+            (KEPT, settings.keep_rejects_days),
+            (UPLOADS, settings.keep_uploads_days),
+        ):
+            if days is not None:
+                before = self._now - dt.timedelta(days=days)
+                removed += artifacts.sweep(before=before, beginning=beginning)
         if removed:
             self.done.append(f"Deleted {removed} directories of artifacts")

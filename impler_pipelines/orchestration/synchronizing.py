@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from impler_pipelines.errors import DagsterRefused
 from impler_pipelines.orchestration.dagster_gateway import DagsterRun
 from impler_pipelines.orchestration.names import (
+    MANUAL_JOB,
     fetching_host,
-    import_job_id_of_job,
     import_job_id_of_schedule,
+    is_of_an_import,
     job_name,
     run_tags,
     schedule_name,
@@ -120,7 +121,7 @@ class Synchronizer:
         executing = [
             run
             for run in self._runtime.gateway.executing_runs()
-            if import_job_id_of_job(run.job_name) is not None
+            if is_of_an_import(run.job_name)
             and run.started_at is not None
             and run.started_at < begun_before
         ]
@@ -167,9 +168,13 @@ class Synchronizer:
                 url=launch.url,
                 trigger=launch.trigger,
                 request_id=launch.request_id,
-            ) | fetching_host(launch.url)
+            )
+            name = MANUAL_JOB
+            if not launch.of_upload:
+                name = job_name(launch.job_id)
+                tags |= fetching_host(launch.url)
             again = former[0] if former else None
-            dagster_run_id = gateway.launch_run(job_name(launch.job_id), tags, again=again)
+            dagster_run_id = gateway.launch_run(name, tags, again=again)
             self.done.append(f"Launched run {launch.run_id} of {launch.job_id}")
         with self._runtime.transaction() as connection:
             sync.note_launched(connection, launch.run_id, dagster_run_id)

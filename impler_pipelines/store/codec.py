@@ -15,6 +15,7 @@ from impler_pipelines.model import (
     Filter,
     Heading,
     Interval,
+    Upload,
 )
 
 COLUMNS = TypeAdapter(tuple[Column, ...])
@@ -24,6 +25,7 @@ HEADINGS = TypeAdapter(tuple[Heading, ...])
 INTERVAL = TypeAdapter(Interval | None)
 FEED_STATE = TypeAdapter(FeedState)
 CELL_ERRORS = TypeAdapter(tuple[CellError, ...])
+UPLOAD = TypeAdapter(Upload)
 
 # PostgreSQL's text holds no NUL, and UTF-8 no half of a surrogate pair.
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")

@@ -56,6 +56,7 @@ class Launch:
     url: str
     trigger: Trigger
     request_id: str | None = None
+    of_upload: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Silent:
 
 
 def live_definitions(connection: Connection) -> dict[str, Definition]:
-    """Every live import job by id."""
+    """Every live import job by id, but those of uploaded files: one Dagster job is for them all."""
     in_use = select(import_jobs.c.template_id).where(LIVE)
     tables = public_tables(connection, in_use)
     query: Select[Any] = (
@@ -85,7 +86,7 @@ def live_definitions(connection: Connection) -> dict[str, Definition]:
             import_jobs.c.activated_at,
         )
         .join(templates, templates.c.id == import_jobs.c.template_id)
-        .where(LIVE)
+        .where(LIVE, import_jobs.c.upload.is_(None))
     )
     return {
         row.id: Definition(
@@ -113,6 +114,7 @@ def runs_to_launch(connection: Connection, *, now: dt.datetime) -> list[Launch]:
             import_jobs.c.url,
             runs.c.trigger,
             runs.c.request_id,
+            runs.c.upload.is_not(None).label("of_upload"),
         )
         .join(import_jobs, import_jobs.c.id == runs.c.import_job_id)
         .where(
@@ -131,6 +133,7 @@ def runs_to_launch(connection: Connection, *, now: dt.datetime) -> list[Launch]:
             row.url,
             Trigger(row.trigger),
             row.request_id,
+            row.of_upload,
         )
         for row in connection.execute(query)
     ]

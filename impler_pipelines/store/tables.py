@@ -127,6 +127,7 @@ import_jobs = Table(
     Column("consecutive_failures", Integer, nullable=False, server_default="0"),
     Column("last_error", Text),
     Column("last_run", Timestamp),
+    Column("upload", JSONB, comment="the file that was uploaded last; null for a feed"),
     _created_at(),
     Column("updated_at", Timestamp, nullable=False),
     Index(None, "project_id", "external_user_id", "created_at", "id"),
@@ -165,6 +166,7 @@ runs = Table(
     Column("deletions_held", BigInteger, comment="rows that it was stopped from deleting"),
     Column("deletions_confirmed", BigInteger, comment="rows that it may delete at the most"),
     Column("rejects_of", Text, comment="the run whose rejects alone it runs again"),
+    Column("upload", JSONB, comment="the uploaded file that it imports; null for a feed"),
     UniqueConstraint("import_job_id", "due_at"),
     Index(None, "import_job_id", "created_at", "id"),
     Index(

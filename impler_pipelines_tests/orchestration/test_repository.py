@@ -22,6 +22,7 @@ from impler_pipelines.orchestration.names import (
     EXTERNAL_USER_TAG,
     FETCHING_HOST_TAG,
     IMPORT_JOB_TAG,
+    MANUAL_JOB,
     RUN_ID_TAG,
     TEMPLATE_TAG,
     job_name,
@@ -50,16 +51,16 @@ class TestSnapshot:
         scheduled = world.add_import_job()
         unscheduled = world.add_import_job(interval=None)
         repository = ImportRepository(world.runtime)
-        names = {job_name(scheduled.id), job_name(unscheduled.id)}
+        names = {job_name(scheduled.id), job_name(unscheduled.id), MANUAL_JOB}
         assert set(repository.get_job_names()) == names
         assert {job.name for job in repository.get_all_jobs()} == names
         assert repository.get_schedule_names() == [schedule_name(scheduled.id)]
 
     def test_is_frozen_at_the_first_list(self, world: World) -> None:
         repository = ImportRepository(world.runtime)
-        assert repository.get_job_names() == []
+        assert repository.get_job_names() == [MANUAL_JOB]
         world.add_import_job()
-        assert repository.get_job_names() == []
+        assert repository.get_job_names() == [MANUAL_JOB]
 
     def test_the_schedule_has_the_intervals_ticks(self, world: World) -> None:
         job = world.add_import_job()
@@ -82,7 +83,7 @@ class TestSnapshot:
     def test_one_graph_for_all_and_empty_config(self, world: World) -> None:
         world.add_import_job()
         world.add_import_job()
-        one, two = ImportRepository(world.runtime).get_all_jobs()
+        one, two, _ = ImportRepository(world.runtime).get_all_jobs()
         assert one.graph is two.graph or one.graph.name == two.graph.name
         assert [n.name for n in one.nodes_in_topological_order] == [
             "fetch_feed",
@@ -94,7 +95,7 @@ class TestSnapshot:
     @pytest.mark.parametrize("user", ["team/7 é", "a" * 256, "x\ny", "<b>", "日本"])
     def test_any_user_id_makes_a_job(self, world: World, user: str) -> None:
         world.add_import_job(external_user_id=user)
-        assert len(ImportRepository(world.runtime).get_all_jobs()) == 1
+        assert len(ImportRepository(world.runtime).get_all_jobs()) == 2
 
 
 class TestWithoutStore:
@@ -111,7 +112,7 @@ class TestWithoutStore:
 
     def test_the_location_loads_empty(self, storeless: ImportRepository) -> None:
         storeless.load_all_definitions()
-        assert storeless.get_job_names() == []
+        assert storeless.get_job_names() == [MANUAL_JOB]
         assert [s.name for s in storeless.get_all_sensors()] == [
             "sync_import_jobs",
             "sweep_history",
@@ -174,7 +175,7 @@ class TestDescriptions:
 
     def test_a_job_says_what_is_imported_for_whom_and_when(self, world: World) -> None:
         job = world.add_import_job(url="https://feeds.example/a/b.xml?token=hunter2")
-        (built,) = ImportRepository(world.runtime).get_all_jobs()
+        built, _ = ImportRepository(world.runtime).get_all_jobs()
         said = built.description or ""
         assert said.startswith(
             "Imports the feed `/a/b.xml?…` of **feeds.example** for user **ann** into the template"
@@ -208,7 +209,7 @@ class TestDescriptions:
 
     def test_one_without_a_timing_says_so(self, world: World) -> None:
         world.add_import_job(interval=None)
-        (built,) = ImportRepository(world.runtime).get_all_jobs()
+        built, _ = ImportRepository(world.runtime).get_all_jobs()
         assert "Not scheduled yet." in (built.description or "")
 
     def test_what_users_typed_is_no_markup(self, world: World) -> None:
@@ -216,7 +217,7 @@ class TestDescriptions:
         url = "https://ann:pass-word@feeds.example/a`b`<i>.xml"
         world.add_import_job(external_user_id=hostile, url=url)
         repository = ImportRepository(world.runtime)
-        (built,) = repository.get_all_jobs()
+        built, _ = repository.get_all_jobs()
         escaped = "a \\# b \\<script\\> \\[x\\](javascript:1) \\`c\\` \\| \\*d\\*"
         assert escaped in (built.description or "")
         assert "`/a%60b%60<i>.xml`" in (built.description or "")

@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from pydantic.alias_generators import to_camel
 
 from impler_pipelines.control_api.auth import ProjectId
 from impler_pipelines.control_api.feed_reading import Feeds
@@ -26,7 +27,7 @@ from impler_pipelines.control_api.schemas.problems import problems
 from impler_pipelines.control_api.schemas.runs import PreviewRead
 from impler_pipelines.control_api.store_access import ApiSettings, Store
 from impler_pipelines.control_api.views import import_job_view, mapping_views
-from impler_pipelines.errors import StateConflict
+from impler_pipelines.errors import FieldProblem, RequestInvalid, StateConflict
 from impler_pipelines.model import ImportJob, ImportJobStatus, SourceAuth, TemplateMode
 from impler_pipelines.orchestration.runtime import Runtime
 from impler_pipelines.store import import_jobs
@@ -34,6 +35,8 @@ from impler_pipelines.store.plans import load_plan, stored_auth
 from impler_pipelines.store.templates import columns_of
 
 router = APIRouter(prefix="/v1/import-jobs", tags=["Import jobs"])
+
+_OF_UPLOADS = frozenset({"extra", "filters", "mappings"})
 
 
 @router.post("/{templateId:segment}", status_code=201, responses=problems(404, 409, 422, 502))
@@ -83,6 +86,10 @@ def update_import_job(
     _refuse_deleted(job)
     if not body.given:
         return import_job_view(job)
+    if job.upload is not None and (others := body.given - _OF_UPLOADS):
+        raise RequestInvalid(
+            [FieldProblem(to_camel(name), "is nothing that uploaded files have") for name in others]
+        )
     with store.transaction() as connection:
         columns = columns_of(connection, job.template_id)
 
@@ -154,7 +161,8 @@ def preview_import_job(
     runtime = Runtime(settings)
     with store.transaction() as connection:
         plan = load_plan(connection, store.box, job.id)
-    return PreviewRead.model_validate(feeds.preview(runtime, plan, limit=limit))
+    found = feeds.preview(runtime, plan, limit=limit, upload=job.upload)
+    return PreviewRead.model_validate(found)
 
 
 def _refuse_deleted(job: ImportJob) -> None:

@@ -97,6 +97,18 @@ def confirm_deletions(job: FoundImportJob, run: FoundRun, store: Store) -> RunRe
         return _views(connection, job, [new])[0]
 
 
+@router.post("/{runId:segment}/rejects/retry", status_code=202, responses=problems(404, 409))
+def retry_rejects(job: FoundImportJob, run: FoundRun, store: Store) -> RunRead:
+    """Run the rejected records of the last load again, as the import job is mapped now.
+
+    They come from the feed as that run fetched it, so also what has left it since is there. 409
+    for a run without rejects, or one that another load has followed.
+    """
+    with store.transaction() as connection:
+        new = runs.retry_rejects(connection, run, now=dt.datetime.now(dt.UTC))
+        return _views(connection, job, [new])[0]
+
+
 def _views(connection: Connection, job: ImportJob, found: Sequence[Run]) -> list[RunRead]:
     """The runs, those that are queued with the host they wait for, if it is being asked now."""
     host = host_of(job.url)

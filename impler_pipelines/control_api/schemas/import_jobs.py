@@ -184,7 +184,8 @@ class ImportJobSummary(Read):
 
     id: Identifier = Field(alias="_id")
     template_id: Identifier = Field(alias="_templateId")
-    url: str
+    url: str | None = Field(description="Null for uploaded files.")
+    file_name: str | None = Field(description="Of the file that was uploaded last.")
     external_user_id: str
     extra: dict[str, Any]
     record_path: str | None

@@ -35,6 +35,10 @@ class RunRead(Read):
     deletions_held: int | None = Field(
         description="Rows that a `mirror` was stopped from deleting, until someone confirms it."
     )
+    rejects_of: Identifier | None = Field(
+        alias="_rejectsOf",
+        description="The run whose rejected records alone this one runs again.",
+    )
     waits_for: str | None = Field(
         default=None, description="The host that a queued run waits for, while it is being asked."
     )

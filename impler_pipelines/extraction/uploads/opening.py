@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 import weakref
+from pathlib import Path
 from typing import BinaryIO, cast
 
 from impler_pipelines.errors import FeedHasNoRecords
@@ -38,16 +39,22 @@ def open_upload(
     record_path: str | None,
     limits: Limits,
 ) -> UploadRecords | None:
-    """What ``source`` holds; None for XML. Compressed data is recognised by content.
+    """What ``source`` holds; None for XML, and a stream, which has to be seekable, is where it was.
+
+    Compressed data is recognised by content.
 
     Raises ``FeedUnreadable`` (``FileMalformed``, ``FeedHasNoRecords``) and ``LimitExceeded``.
     """
+    stream = None if isinstance(source, bytes | bytearray | memoryview | Path) else source
+    start = stream.tell() if stream else 0
     again = open_source(source, limits)
     head = _head(again)
     if not head.strip(b" \t\r\n"):
         raise FeedHasNoRecords("The file is empty.")
     found = container(head, again())
     if found is Container.XML:
+        if stream:
+            stream.seek(start)
         return None
     if found is Container.ZIP:
         return _sheet_records(again, record_path, limits)

@@ -22,10 +22,12 @@ from impler_pipelines.store.import_jobs.states import (
     settle,
     settle_template,
 )
+from impler_pipelines.store.import_jobs.uploads import NewUpload, take_upload
 
 __all__ = [
     "LIVE",
     "NewImportJob",
+    "NewUpload",
     "check_mappings",
     "complete_ended_import_jobs",
     "create_import_job",
@@ -40,6 +42,7 @@ __all__ = [
     "resume_import_job",
     "settle",
     "settle_template",
+    "take_upload",
     "terminate_import_job",
     "timing_of",
     "update_import_job",

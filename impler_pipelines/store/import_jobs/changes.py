@@ -215,7 +215,10 @@ def pause_import_job(connection: Connection, job_id: str, *, now: dt.datetime) -
 
     Raises ``StateConflict`` in any other state than RUNNING.
     """
-    status = _locked_status(connection, job_id)
+    row = read_row(connection, job_id, lock=True)
+    status = ImportJobStatus(row.status)
+    if row.upload is not None:
+        raise StateConflict("Uploaded files have no schedule to pause.", status=status)
     if status is ImportJobStatus.PAUSED:
         return _whole(connection, job_id)
     if status is not ImportJobStatus.RUNNING:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, select
 from impler_pipelines.errors import NotFound
 from impler_pipelines.model import ImportJob, ImportJobStatus
 from impler_pipelines.scheduling import Timing, timing_of
-from impler_pipelines.store.codec import FILTERS, HEADINGS, INTERVAL, MAPPINGS
+from impler_pipelines.store.codec import FILTERS, HEADINGS, INTERVAL, MAPPINGS, UPLOAD
 from impler_pipelines.store.tables import import_jobs
 
 LIVE = import_jobs.c.status != ImportJobStatus.TERMINATED
@@ -84,4 +84,5 @@ def to_import_job(row: Row[Any]) -> ImportJob:
         last_run=row.last_run,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        upload=UPLOAD.validate_python(row.upload) if row.upload else None,
     )

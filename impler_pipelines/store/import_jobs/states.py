@@ -7,6 +7,9 @@
 * COMPLETED   ``ends_on`` is past and no due time up to it is left; a later end makes it go on
 * TERMINATED  deleted; final, readable by id alone
 
+An import job of uploaded files has no schedule: mapped, it is RUNNING until its file is loaded, and
+then COMPLETED; the next file makes it RUNNING again.
+
 Every change holds the row's lock, against ticks that claim and runs that start. Locks are taken
 in one order: a template's row, import jobs by id, a Run's row.
 """
@@ -28,6 +31,7 @@ from impler_pipelines.store.tables import import_jobs, templates
 
 # What is paused here is forgotten: nobody could see the pause there, or take it back.
 _BEYOND_PAUSE = (ImportJobStatus.SCHEDULING, ImportJobStatus.COMPLETED)
+_OF_UPLOADS = (ImportJobStatus.RUNNING, ImportJobStatus.COMPLETED)
 _ON_SCHEDULE = (ImportJobStatus.RUNNING, ImportJobStatus.PAUSED)
 
 
@@ -47,6 +51,8 @@ def settle(
     before = ImportJobStatus(row.status)
     if before is ImportJobStatus.TERMINATED:
         return before
+    if row.upload is not None:
+        return _settle_upload(connection, row, now=now)
     status = _status_of(connection, row, now=now, reschedule=reschedule)
     values: dict[str, Any] = {"status": status, "next_run": None}
     if before is ImportJobStatus.MAPPING is not status:
@@ -64,6 +70,27 @@ def settle(
     connection.execute(update(import_jobs).where(import_jobs.c.id == job_id).values(values))
     if status is ImportJobStatus.COMPLETED and status is not before:
         logs.note("import_job.completed", by="end", import_job_id=job_id, ends_on=row.ends_on)
+    return status
+
+
+def _settle_upload(connection: Connection, row: Row[Any], *, now: dt.datetime) -> ImportJobStatus:
+    """The state of an import job of uploaded files. A file that is mapped is run once."""
+    before = ImportJobStatus(row.status)
+    values: dict[str, Any] = {}
+    if _unmapped(connection, row) or not row.mappings:
+        status = ImportJobStatus.MAPPING
+        if before is not status:
+            _cancel_queued(connection, row.id, status, now=now)
+    else:
+        asked = row.upload["asked"]
+        status = before if asked and before in _OF_UPLOADS else ImportJobStatus.RUNNING
+        values["last_error"] = row.last_error if asked else None
+        if not asked:
+            values["upload"] = row.upload | {"asked": True}
+            runs.ask_for_run(connection, row.id, trigger=Trigger.MANUAL, now=now)
+    connection.execute(
+        update(import_jobs).where(import_jobs.c.id == row.id).values(status=status, **values)
+    )
     return status
 
 

@@ -16,6 +16,7 @@ from impler_pipelines.store.runs.asked import (
     has_active_run,
     list_runs,
     lock_status,
+    retry_rejects,
     run_now,
 )
 from impler_pipelines.store.runs.attempts import (
@@ -41,7 +42,12 @@ from impler_pipelines.store.runs.kept import (
     sweep_runs,
     unchanged_dagster_runs,
 )
-from impler_pipelines.store.runs.rejects import list_rejects, reject_fields, replace_rejects
+from impler_pipelines.store.runs.rejects import (
+    list_rejects,
+    reject_fields,
+    reject_places,
+    replace_rejects,
+)
 
 __all__ = [
     "ACTIVE",
@@ -72,7 +78,9 @@ __all__ = [
     "record_unchanged",
     "refuse_if_unwanted",
     "reject_fields",
+    "reject_places",
     "replace_rejects",
+    "retry_rejects",
     "run_now",
     "sweep_rejects",
     "sweep_runs",

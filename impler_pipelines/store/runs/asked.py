@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from impler_pipelines import logs
 from impler_pipelines.errors import NotFound, StateConflict
 from impler_pipelines.model import ImportJobStatus, Run, RunStatus, Trigger
+from impler_pipelines.store.codec import UPLOAD, encode
 from impler_pipelines.store.engine import new_id
 from impler_pipelines.store.runs.telling import tell_asked, tell_ended
 from impler_pipelines.store.tables import import_jobs, runs
@@ -42,6 +43,7 @@ def enqueue_run(
             due_at=due_at,
             created_at=now,
             request_id=logs.bound_value("request_id"),
+            upload=select(import_jobs.c.upload).where(import_jobs.c.id == job_id).scalar_subquery(),
         )
         .on_conflict_do_nothing(index_elements=["import_job_id", "due_at"])
         .returning(runs.c.id)
@@ -103,6 +105,41 @@ def confirm_deletions(connection: Connection, run: Run, *, now: dt.datetime) -> 
         update(runs).where(runs.c.id == new.id).values(deletions_confirmed=run.deletions_held)
     )
     return replace(new, deletions_confirmed=run.deletions_held)
+
+
+def retry_rejects(connection: Connection, run: Run, *, now: dt.datetime) -> Run:
+    """Ask for a run of the records alone that ``run`` rejected, as the import job is mapped now.
+
+    Raises ``StateConflict`` unless it is the last one that loaded and has rejects: after a later
+    load its records may be older than the rows.
+    """
+    status = lock_status(connection, run.import_job_id)
+    if status in (ImportJobStatus.MAPPING, ImportJobStatus.TERMINATED):
+        raise StateConflict(f"An import job that is {status} can't run.", status=status)
+    if run.status is not RunStatus.SUCCESS or not run.invalid:
+        raise StateConflict("This run has no rejects to run again.", status=run.status)
+    newest = connection.scalar(
+        select(runs.c.id)
+        .where(runs.c.import_job_id == run.import_job_id, runs.c.status == RunStatus.SUCCESS)
+        .order_by(runs.c.created_at.desc(), runs.c.id.desc())
+        .limit(1)
+    )
+    if newest != run.id:
+        raise StateConflict(
+            "The feed was loaded again since: run the rejects of the last load again.",
+            status=run.status,
+        )
+    if has_active_run(connection, run.import_job_id):
+        raise StateConflict("A run of this import job is queued or running: wait for its end.")
+    new = ask_for_run(connection, run.import_job_id, trigger=Trigger.MANUAL, now=now)
+    connection.execute(
+        update(runs).where(runs.c.id == new.id).values(rejects_of=run.id, upload=_upload_of(run))
+    )
+    return replace(new, rejects_of=run.id, upload=run.upload)
+
+
+def _upload_of(run: Run) -> object:
+    return None if run.upload is None else encode(UPLOAD, run.upload)
 
 
 def ask_for_run(connection: Connection, job_id: str, *, trigger: Trigger, now: dt.datetime) -> Run:
@@ -218,5 +255,6 @@ def _run(row: Row[Any]) -> Run:
             "status": RunStatus(row.status),
             "trigger": Trigger(row.trigger),
             "warnings": tuple(row.warnings),
+            "upload": UPLOAD.validate_python(row.upload) if row.upload else None,
         }
     )

@@ -215,6 +215,15 @@ def _note_success(connection: Connection, job_id: str, now: dt.datetime, **value
                 (import_jobs.c.status == ImportJobStatus.MAPPING, import_jobs.c.last_error),
                 else_=None,
             ),
+            # A file is imported once; a feed goes on.
+            status=case(
+                (
+                    import_jobs.c.upload.is_not(None)
+                    & (import_jobs.c.status == ImportJobStatus.RUNNING),
+                    ImportJobStatus.COMPLETED,
+                ),
+                else_=import_jobs.c.status,
+            ),
             **values,
         )
     )

@@ -53,6 +53,11 @@ def list_rejects(
     ]
 
 
+def reject_places(connection: Connection, run_id: str) -> frozenset[int]:
+    """Where in the feed the records of a Run's rejects stand, from 0."""
+    return frozenset(connection.scalars(select(rejects.c.index).where(rejects.c.run_id == run_id)))
+
+
 def reject_fields(connection: Connection, run_id: str) -> list[str]:
     """The names that occur in the records of a Run's rejects, in alphabetical order."""
     name = func.jsonb_object_keys(rejects.c.record).label("name")

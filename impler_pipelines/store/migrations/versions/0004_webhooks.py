@@ -1,4 +1,4 @@
-"""Webhook destinations with their outbox; deletions held back; runs of an earlier run's rejects
+"""Webhook destinations with their outbox; deletions held back; rejects run again; uploaded files
 
 Revision ID: 0004
 Revises: 0003
@@ -17,6 +17,7 @@ _RUNS: tuple[tuple[str, Any, str], ...] = (
     ("deletions_held", sa.BigInteger(), "rows that it was stopped from deleting"),
     ("deletions_confirmed", sa.BigInteger(), "rows that it may delete at the most"),
     ("rejects_of", sa.Text(), "the run whose rejects alone it runs again"),
+    ("upload", postgresql.JSONB(), "the uploaded file that it imports; null for a feed"),
 )
 _DESTINATIONS: tuple[tuple[str, Any, str], ...] = (
     ("options", postgresql.JSONB(), "of a webhook: page size, retries, what is sent"),
@@ -30,6 +31,15 @@ def upgrade() -> None:
         op.add_column("runs", sa.Column(name, type_, comment=comment), schema="impler")
     for name, type_, comment in _DESTINATIONS:
         op.add_column("destinations", sa.Column(name, type_, comment=comment), schema="impler")
+    op.add_column(
+        "import_jobs",
+        sa.Column(
+            "upload",
+            postgresql.JSONB(),
+            comment="the file that was uploaded last; null for a feed",
+        ),
+        schema="impler",
+    )
     op.alter_column(
         "destinations",
         "table_name",
@@ -136,5 +146,6 @@ def downgrade() -> None:
     op.alter_column("destinations", "table_name", nullable=False, comment=None, schema="impler")
     for name, _, _ in _DESTINATIONS:
         op.drop_column("destinations", name, schema="impler")
+    op.drop_column("import_jobs", "upload", schema="impler")
     for name, _, _ in _RUNS:
         op.drop_column("runs", name, schema="impler")
