@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
     from sqlalchemy import Connection
 
-    from impler_pipelines.model import ImportJob
+    from impler_pipelines.model import ImportJob, Run
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -168,6 +168,63 @@ def run_job(job_id: JobId, as_json: AsJson = False) -> None:
         _fail(finished.error)
 
 
+@jobs.command("runs")
+def list_runs(
+    job_id: JobId,
+    limit: Annotated[int, typer.Option(min=1, max=500)] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List an import job's runs, newest first: what each loaded, and why it failed."""
+    from impler_pipelines.control_api.schemas.runs import RunRead
+    from impler_pipelines.store import runs
+    from impler_pipelines.store.import_jobs import lock_import_job
+
+    with _store() as connection:
+        job = lock_import_job(connection, job_id)
+        found = runs.list_runs(connection, job_id=job.id, limit=limit)
+    if as_json:
+        shown = [
+            RunRead.model_validate(run).model_dump(mode="json", by_alias=True) for run in found
+        ]
+        typer.echo(json.dumps(shown, ensure_ascii=False))
+        return
+    header = ["run", "status", "ended", "rows", "error"]
+    rows = [[r.id, r.status, r.ended_at, _rows_in_words(r), r.error] for r in found]
+    _print_table(f"{len(found)} runs of {job_id}", header, rows)
+
+
+@jobs.command("rejects")
+def print_rejects(
+    job_id: JobId,
+    run_id: Annotated[
+        str | None, typer.Argument(help="Of the last run that loaded, unless given.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print a run's rejects as CSV: the values as the feed has them, and every reason."""
+    from impler_pipelines.control_api.rejects_csv import csv_pieces
+    from impler_pipelines.control_api.schemas.runs import RejectRead
+    from impler_pipelines.errors import NotFound
+    from impler_pipelines.model import RunStatus
+    from impler_pipelines.store import runs
+
+    with _store() as connection:
+        if run_id is None:
+            found = runs.list_runs(connection, job_id=job_id, limit=500)
+            run_id = next((run.id for run in found if run.status is RunStatus.SUCCESS), None)
+            if run_id is None:
+                raise NotFound("run that loaded of import job", job_id)
+        run = runs.get_run(connection, job_id=job_id, run_id=run_id)
+        fields = runs.reject_fields(connection, run.id)
+        rejects = runs.list_rejects(connection, run.id)
+    if as_json:
+        shown = [RejectRead.model_validate(one).model_dump(by_alias=True) for one in rejects]
+        typer.echo(json.dumps(shown, ensure_ascii=False))
+        return
+    for piece in csv_pieces(fields, [rejects]):
+        typer.echo(piece, nl=False)
+
+
 @jobs.command("pause")
 def pause_job(job_id: JobId, as_json: AsJson = False) -> None:
     """Pause an import job."""
@@ -190,6 +247,11 @@ def delete_job(job_id: JobId, as_json: AsJson = False) -> None:
     from impler_pipelines.store.import_jobs import terminate_import_job
 
     _change(terminate_import_job, job_id, as_json)
+
+
+def _rows_in_words(run: Run) -> str:
+    counts = ("valid", "invalid", "inserted", "updated", "deleted")
+    return ", ".join(f"{number} {name}" for name in counts if (number := getattr(run, name)))
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -150,6 +151,40 @@ class Story:
         with self.world.runtime.transaction() as connection:
             found = runs.list_rejects(connection, run.id)
         return [(one.index, tuple(error.rule for error in one.errors)) for one in found]
+
+
+@pytest.mark.parametrize("world", ["store"], indirect=True)
+class TestAtOnce:
+    def test_two_import_jobs_into_one_table(self, world: World) -> None:
+        """They end with the rows of one after the other, each with its own."""
+        one, two = (world.add_import_job(external_user_id=user) for user in ("ann", "bob"))
+        world.feeds.routes["/feed.xml"] = (200, {}, SECOND)
+        with ThreadPoolExecutor(2) as both:
+            [*both.map(lambda job: execute(world, job, world.runs(job)[0]), (one, two))]
+        for job in (one, two):
+            (run,) = world.runs(job)
+            assert (run.status, run.inserted, run.invalid) == (RunStatus.SUCCESS, 10, 2)
+        rows = [(row.link, row.title, row.price) for row in world.rows()]
+        assert len(rows) == 20
+        assert rows[::2] == rows[1::2]
+
+    def test_the_same_import_job_started_twice(self, world: World) -> None:
+        """One of them loads; the other is told so, and changes nothing."""
+        job = world.add_import_job(run_now=False)
+        world.feeds.routes["/feed.xml"] = (200, {}, SECOND)
+        with world.runtime.transaction() as connection:
+            asked = runs.run_now(connection, job.id, now=utc_now())
+        with ThreadPoolExecutor(2) as both:
+            [*both.map(lambda _: execute(world, job, asked), range(2))]
+        execute(world, job, asked)  # and launched once more when all is over
+        (run,) = world.runs(job)
+        assert (run.status, run.attempts, run.inserted) == (RunStatus.SUCCESS, 1, 10)
+        assert len(world.rows()) == 10
+
+
+def execute(world: World, job: ImportJob, run: Run) -> None:
+    """Execute a Run in a process of its own."""
+    in_a_process(world.runtime.settings, job.id, run.id)
 
 
 @pytest.fixture
