@@ -21,7 +21,12 @@ from starlette.exceptions import HTTPException
 
 from impler_pipelines.control_api.previewing import Preview, preview
 from impler_pipelines.control_api.problems import WebPageGiven
-from impler_pipelines.errors import FeedHasNoRecords, RequestInvalid, WebPageFound
+from impler_pipelines.errors import (
+    FeedHasNoRecords,
+    RequestInvalid,
+    StateConflict,
+    WebPageFound,
+)
 from impler_pipelines.extraction import FeedReading, read_feed
 from impler_pipelines.model import ImportPlan, SourceAuth, Upload
 from impler_pipelines.orchestration.limits import feed_limits, fetch_policy
@@ -98,7 +103,8 @@ class FeedReader:
         """Fetch the feed of an import job, or open the file that was uploaded, and say what a run
         would load and refuse.
 
-        Raises what ``fetch`` and extraction raise, as ``read`` does.
+        Raises what ``fetch`` and extraction raise, as ``read`` does, and ``StateConflict`` for a
+        file that is no longer kept.
         """
 
         def read(file: BinaryIO, content_type: str | None) -> Preview:
@@ -108,6 +114,10 @@ class FeedReader:
 
         if upload is None:
             return self._fetched(plan.url, plan.auth, read)
+        if not runtime.artifacts.exists(upload.path):
+            raise StateConflict(
+                f"The file {upload.file_name!r} is no longer kept: upload it again."
+            )
         with self._turn(), runtime.artifacts.open(upload.path) as file:
             return in_a_new_thread(partial(read, file, None))
 

@@ -28,6 +28,7 @@ from impler_pipelines.orchestration.places import in_store, opened
 from impler_pipelines.orchestration.references import MappedRows
 from impler_pipelines.orchestration.runtime import Runtime, utc_now
 from impler_pipelines.orchestration.tabular import read_batches, read_rejects
+from impler_pipelines.sources.urls import public_url
 from impler_pipelines.store import runs
 
 
@@ -144,6 +145,16 @@ def kept_rows_warnings(plan: ImportPlan, mapped: MappedRows) -> tuple[str, ...]:
         " feed is meant to be empty, delete this import job's rows from the table."
         for destination in plan.tables
         if _mode(destination, mapped) is not destination.mode
+    )
+
+
+def on_their_way(plan: ImportPlan, counts: dict[str, LoadCounts]) -> tuple[str, ...]:
+    """What is to be said of rows that were left for webhooks."""
+    return tuple(
+        f"On their way to {public_url(webhook.callback_url)}: {found.inserted} new rows and"
+        f" {found.updated} that have changed; {found.unchanged} are as they were sent before."
+        for webhook in plan.webhooks
+        if (found := counts[webhook.id])
     )
 
 

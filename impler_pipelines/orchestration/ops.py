@@ -141,13 +141,15 @@ def load_rows(context: OpExecutionContext, mapped: MappedRows) -> Iterator[Asset
     """Write the rows into the template's tables, all or none.
 
     Rows that are there already and have not changed are left alone. Each table is an asset,
-    whose numbers of rows Dagster plots over time.
+    whose numbers of rows Dagster plots over time. What webhooks are to get is sent afterwards, by
+    the sensor `send_webhooks`.
     """
     from impler_pipelines.orchestration.loading import (
         describe_destination,
         keep_for_rejects,
         kept_rows_warnings,
         load_all,
+        on_their_way,
     )
 
     with Attempt(context) as attempt:
@@ -156,6 +158,8 @@ def load_rows(context: OpExecutionContext, mapped: MappedRows) -> Iterator[Asset
         load = reporting.Load(plan, attempt.run_id, mapped.invalid, watch.seconds)
         for warning in kept_rows_warnings(plan, mapped):
             context.log.warning(warning)
+        for line in on_their_way(plan, counts):
+            context.log.info(line)
         for destination in plan.tables:
             table, rows = describe_destination(
                 attempt.runtime, plan, destination, context.log.warning

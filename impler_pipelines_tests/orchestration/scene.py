@@ -162,6 +162,11 @@ class Scene:
         run = self.api.ok("GET", f"{path}/runs?limit=1")[0]
         return Outcome(run, self.api.ok("GET", path), result, requests)
 
+    def logged(self, words: str) -> bool:
+        """Whether the last run's log has these words."""
+        last = self._instance.get_runs(limit=1)[0].run_id
+        return any(words in entry.user_message for entry in self._instance.all_logs(last))
+
     def sql(self, statement: str) -> list[tuple[Any, ...]]:
         """Do by hand what a person does to the destination."""
         engine = create_engine(self.settings.default_destination_url)

@@ -207,6 +207,8 @@ class TestUpload:
         desk.upload(CSV)
         for file in (desk.scene.settings.home / "artifacts").glob("upload-*/file"):
             file.unlink()
+        preview = f"/v1/import-jobs/{desk.scene.job_id}/preview"
+        assert "upload it again" in desk.scene.api.refused(409, "GET", preview)["message"]
         run = desk.run()
         assert run["status"] == "FAILED"
         assert "upload it again" in run["error"]

@@ -95,6 +95,11 @@ class TestPages:
             "externalUserId": "ann",
         }
 
+    def test_are_told_in_the_runs_log(self, hooked: Hooked) -> None:
+        hooked.add(callbackUrl=f"{hooked.receiver.url}?key=s3cr3t-query")
+        hooked.scene.run()
+        assert hooked.scene.logged("/hook?…: 3 new rows")
+
     def test_come_in_order(self, hooked: Hooked) -> None:
         hooked.add(chunkSize=2)
         hooked.scene.serve(rss(*((f"T{n}", f"/{n}", None) for n in range(5))))
