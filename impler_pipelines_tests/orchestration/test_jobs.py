@@ -306,6 +306,16 @@ class TestAppend:
         assert chair["index"] == 1
         assert scene.rows() == [*FIRST_ROWS, ("/3", "Desk", 5.0)]
 
+    def test_a_key_that_comes_twice_has_one_reason(self, scene: Scene) -> None:
+        scene.add_import_job(mode="append")
+        scene.run()
+        scene.serve(rss(("New", "/7", "1"), ("Again", "/7", "2")))
+        run = scene.run().run
+        path = f"/v1/import-jobs/{scene.job_id}/runs/{run['_id']}/rejects"
+        (again,) = scene.api.ok("GET", path)
+        (error,) = again["errors"]
+        assert "in this feed" in error["message"]
+
     def test_without_unique_columns_rows_are_added(self, scene: Scene) -> None:
         scene.add_import_job(mode="append")
         columns = [{**column, "isUnique": False} for column in COLUMNS]
