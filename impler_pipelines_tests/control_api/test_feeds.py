@@ -48,8 +48,8 @@ class TestInspectFeed:
         item = "rss > channel > item"
         assert app.ok("POST", INSPECT, body)["suggestions"] == [
             {"key": "TITLE", "path": f"{item} > title", "score": 1.0},
-            {"key": "address", "path": f"{item} > link", "score": 0.9},
-            {"key": "cost", "path": f"{item} > g:price", "score": 0.8},
+            {"key": "address", "path": f"{item} > link", "score": 0.98},
+            {"key": "cost", "path": f"{item} > g:price", "score": 0.89},
         ]
 
     def test_sends_the_auth_header(self, app: HostApp, feed_server: FeedServer) -> None:

@@ -37,11 +37,15 @@ class HeadingRead(Read):
 
 
 class SuggestionRead(Read):
-    """A heading that a column probably comes from; ``score`` is from 0 to 1."""
+    """A heading that a column probably comes from; ``score`` is from 0 to 1.
+
+    A required column that nothing fits has no path, and a message that says what to do.
+    """
 
     key: str
-    path: str
+    path: str | None
     score: float
+    message: str | None = None
 
 
 class FeedRead(Read):
