@@ -11,7 +11,7 @@ from impler_pipelines.control_api.schemas.import_jobs import (
     MappingRead,
 )
 from impler_pipelines.control_api.schemas.templates import DestinationRead, TemplateRead
-from impler_pipelines.mapping.suggestions import suggest
+from impler_pipelines.mapping import suggest
 from impler_pipelines.model import Column, ImportJob, Interval, SqlDestination, Template
 from impler_pipelines.scheduling import describe, interval_to_json
 from impler_pipelines.store.import_jobs import timing_of

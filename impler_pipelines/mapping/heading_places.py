@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from impler_pipelines.mapping.meanings import MEANINGS, URLS, WHOLE_SEGMENTS
+from impler_pipelines.mapping.meanings import MEANINGS, URLS, WHOLE_SEGMENTS, Meaning
 from impler_pipelines.mapping.name_words import Name, name_of
 from impler_pipelines.mapping.senses import senses_of
 from impler_pipelines.mapping.telling_words import ASPECTS, CONTAINERS, FOREIGN, GENERIC
@@ -18,6 +18,7 @@ _AROUND = 0.65
 _RAREST = 0.8
 _REPEATED = 0.97
 _DEEPER = 0.95
+_BESIDE = 0.6
 
 _Segments = tuple[str, ...]
 
@@ -65,6 +66,9 @@ def _place(heading: Heading, order: int, path: _Segments, record: _Segments, mos
     weight *= _RAREST + (1 - _RAREST) * min(1.0, max(heading.count, 0) / max(most, 1))
     weight *= _REPEATED if heading.repeated else 1.0
     grand = _grand_weight(outer)
+    told = _last_weight(last, outer[-1], own[-1][:1] == "@") * grand if outer else 1.0
+    if outer and not within:  # what lies in a site's logo or link says nothing of the records
+        told *= _BESIDE
     return Place(
         heading=heading,
         order=order,
@@ -73,7 +77,7 @@ def _place(heading: Heading, order: int, path: _Segments, record: _Segments, mos
         last=last,
         parent=outer[-1] if outer else None,
         weight=weight,
-        last_weight=_last_weight(last, outer[-1], own[-1][:1] == "@") * grand if outer else 1.0,
+        last_weight=told,
         joined_weight=grand,
     )
 
@@ -88,18 +92,30 @@ def _last_weight(last: Name, parent: Name, is_attribute: bool) -> float:
     """How much the last segment's name alone says, inside an element that isn't the record."""
     if FOREIGN.intersection(parent.words) - set(last.words):
         return 0.35
-    if is_attribute and ASPECTS.intersection(last.words):
-        return 0.45
     if parent.stem == last.stem:
         return 0.97
+    around = [MEANINGS[sense.meaning] for sense in senses_of(parent.stem)]
     if GENERIC.issuperset(last.words):
-        around = [MEANINGS[sense.meaning] for sense in senses_of(parent.stem)]
-        if any("name" in meaning.carriers for meaning in around):
-            return 0.3
-        if is_attribute or any(meaning.carriers == URLS for meaning in around):
-            return 0.45  # the address of a picture is not the record's
-        return 0.85 if CONTAINERS.issuperset(parent.words) and not is_attribute else 0.6
+        return _generic_weight(last, parent, around, is_attribute)
+    if ASPECTS.intersection(last.words):
+        if is_attribute:
+            return 0.45
+        if any(meaning.carriers == URLS for meaning in around):
+            return 0.6
     return 0.95 if CONTAINERS.issuperset(parent.words) else 0.85
+
+
+def _generic_weight(
+    last: Name, parent: Name, around: Sequence[Meaning], is_attribute: bool
+) -> float:
+    """The same for a name or an address, which rather is that of the element around it."""
+    if any("name" in meaning.carriers for meaning in around):
+        return 0.3
+    if is_attribute:
+        return 0.45 if "url" in last.words else 0.3
+    if any(meaning.carriers == URLS for meaning in around):
+        return 0.45  # the address of a picture is not the record's
+    return 0.85 if CONTAINERS.issuperset(parent.words) else 0.6
 
 
 def _name(segment: str) -> Name:

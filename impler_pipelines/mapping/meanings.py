@@ -63,6 +63,7 @@ MEANINGS: Mapping[str, Meaning] = {
         | media description
         """
     ),
+    "subtitle": Meaning("subtitle, subheading, tagline, deck, kicker, untertitel, sous titre"),
     "content": Meaning(
         """
         content, body, full text, fulltext, article body, html, text, inhalt, volltext,
@@ -541,7 +542,6 @@ MEANINGS: Mapping[str, Meaning] = {
     "rights": Meaning(
         """
         rights, copyright, license, licence, lizenz, licencia, licencja
-        | credit
         """,
         shared=True,
     ),

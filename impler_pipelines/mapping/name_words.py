@@ -21,6 +21,8 @@ _LITTLE = frozenset({
     "la", "le", "les", "of", "the", "van",
 })  # fmt: skip
 
+# An address has one name in words that are compared, whichever standard named it.
+_ADDRESSES = {"href": "url", "uri": "url", "urls": "url"}
 _LONGEST_NAME = 200
 _SHORTEST_PLURAL = 4
 
@@ -41,12 +43,12 @@ def name_of(text: str) -> Name:
     bare = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
     found = [word.casefold() for word in _WORD.findall(bare.replace("ß", "ss"))]
     telling = [word for word in found if word not in _LITTLE] or found
-    words = tuple(_singular(word) for word in telling)
+    words = tuple(_ADDRESSES.get(word) or _singular(word) for word in telling)
     return Name("".join(found), "".join(words), words)
 
 
 def _singular(word: str) -> str:
-    if len(word) < _SHORTEST_PLURAL or word.endswith(("ss", "us", "is")):
+    if len(word) < _SHORTEST_PLURAL or word == "news" or word.endswith(("ss", "us", "is")):
         return word
     if word.endswith("ies"):
         return f"{word[:-3]}y"

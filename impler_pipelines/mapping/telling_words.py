@@ -4,8 +4,8 @@ from __future__ import annotations
 
 # Words that say what the record is, and so nothing of a value in it.
 FILLERS = frozenset({
-    "product", "item", "article", "post", "entry", "job", "event", "episode", "offer",
-    "listing", "record", "podcast", "object", "my", "main", "full", "feed", "field", "produkt",
+    "product", "item", "article", "post", "entry", "job", "event", "episode", "offer", "listing",
+    "record", "podcast", "news", "story", "object", "my", "main", "full", "field", "produkt",
     "artikel", "produit", "producto", "articulo", "stelle", "veranstaltung", "shop", "shopitem",
     "vacancy",
 })  # fmt: skip
@@ -29,7 +29,7 @@ FOREIGN = frozenset({
 GENERIC = frozenset({
     "name", "title", "id", "code", "number", "no", "nr", "url", "uri", "href", "src", "link",
     "type", "text", "value", "label", "date", "time", "description", "image", "data", "term",
-    "path", "key", "content", "day",
+    "path", "key", "content", "day", "group", "info", "list",
 })  # fmt: skip
 
 # Elements that only keep others together.

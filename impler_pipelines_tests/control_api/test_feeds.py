@@ -52,6 +52,17 @@ class TestInspectFeed:
             {"key": "cost", "path": f"{item} > g:price", "score": 0.89},
         ]
 
+    def test_says_which_required_columns_nothing_fits(
+        self, app: HostApp, feed_server: FeedServer
+    ) -> None:
+        columns = [{"key": "colour", "isRequired": True}, {"key": "size"}, {"key": "title"}]
+        template = app.template(columns=columns)
+        body = {"url": feed_server.serve("/feed.xml", FEED), "templateId": template["_id"]}
+        colour, title = app.ok("POST", INSPECT, body)["suggestions"]
+        assert colour.pop("message").startswith("No heading of the feed looks like this")
+        assert colour == {"key": "colour", "path": None, "score": 0}
+        assert "message" not in title
+
     def test_sends_the_auth_header(self, app: HostApp, feed_server: FeedServer) -> None:
         url = feed_server.serve("/feed.xml", FEED)
         app.ok(

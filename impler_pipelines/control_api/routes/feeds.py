@@ -10,7 +10,7 @@ from impler_pipelines.control_api.schemas.feeds import FeedRead, InspectBody
 from impler_pipelines.control_api.schemas.problems import problems
 from impler_pipelines.control_api.source_requests import read_source
 from impler_pipelines.control_api.store_access import Store
-from impler_pipelines.mapping.suggestions import suggest
+from impler_pipelines.mapping import suggest
 from impler_pipelines.store.templates import get_template
 
 router = APIRouter(prefix="/v1/feeds", tags=["Feeds"])
