@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from impler_pipelines.mapping.meanings import MEANINGS, URLS, WHOLE_SEGMENTS, Meaning
 from impler_pipelines.mapping.name_words import Name, name_of
 from impler_pipelines.mapping.senses import senses_of
-from impler_pipelines.mapping.telling_words import ASPECTS, CONTAINERS, FOREIGN, GENERIC
+from impler_pipelines.mapping.telling_words import ASPECTS, CONTAINERS, FILLERS, FOREIGN, GENERIC
 from impler_pipelines.model import Heading
 
 _AROUND = 0.65
@@ -61,10 +61,8 @@ def _place(heading: Heading, order: int, path: _Segments, record: _Segments, mos
     within = shared == len(record)
     last = _name(own[-1])
     outer = [_name(segment) for segment in own[:-1]]
-    outer = [name for name in outer if name.plain]
-    weight = 1.0 if within else _AROUND
-    weight *= _RAREST + (1 - _RAREST) * min(1.0, max(heading.count, 0) / max(most, 1))
-    weight *= _REPEATED if heading.repeated else 1.0
+    telling = [name for name in outer if not FILLERS.issuperset(name.words)]
+    outer = telling or [name for name in outer if name.plain]
     grand = _grand_weight(outer)
     told = _last_weight(last, outer[-1], own[-1][:1] == "@") * grand if outer else 1.0
     if outer and not within:  # what lies in a site's logo or link says nothing of the records
@@ -76,10 +74,16 @@ def _place(heading: Heading, order: int, path: _Segments, record: _Segments, mos
         within=within,
         last=last,
         parent=outer[-1] if outer else None,
-        weight=weight,
+        weight=_weight(heading, within, most),
         last_weight=told,
         joined_weight=grand,
     )
+
+
+def _weight(heading: Heading, within: bool, most: int) -> float:
+    share = min(1.0, max(heading.count, 0) / max(most, 1))
+    weight = _RAREST + (1 - _RAREST) * share
+    return weight * (1.0 if within else _AROUND) * (_REPEATED if heading.repeated else 1.0)
 
 
 def _grand_weight(outer: Sequence[Name]) -> float:

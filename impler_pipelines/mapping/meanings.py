@@ -35,7 +35,8 @@ MEANINGS: Mapping[str, Meaning] = {
         nadpis, uberschrift, ueberschrift, schlagzeile, produktname, produkttitel,
         artikelname, artikelbezeichnung, bezeichnung, nom produit, nombre producto,
         productnaam, product titel, stellentitel, nazwa produktu, nazev produktu, name,
-        naam, nom, nombre, nome, nazwa, nazev, nazov
+        naam, nom, nombre, nome, nazwa, nazev, nazov,
+        designation, libelle, objekttitel, display title
         | product, item name, caption, model name
         | subject, betreff, media title
         """
@@ -45,7 +46,8 @@ MEANINGS: Mapping[str, Meaning] = {
         description, desc, product description, long description, job description,
         beschreibung, produktbeschreibung, langbeschreibung, descripcion, descrizione,
         descricao, omschrijving, beschrijving, opis, popis, details, popis produktu, opis
-        produktu
+        produktu,
+        descriptif
         | @summary
         | @content
         | media description
@@ -186,7 +188,8 @@ MEANINGS: Mapping[str, Meaning] = {
         start, start date, starts, start time, starts at, dtstart, begin, begins, begin
         date, from, event date, event start, event start date, beginn, anfang, startdatum,
         debut, date debut, inicio, fecha inicio, aanvang, begindatum, poczatek, zacatek,
-        datum zacatku
+        datum zacatku,
+        start date time, startzeit
         | @date
         | when
         """,
@@ -196,7 +199,8 @@ MEANINGS: Mapping[str, Meaning] = {
         """
         end, end date, ends, end time, ends at, dtend, finish, until, to, event end, event
         end date, ende, enddatum, fin, date fin, fecha fin, einde, einddatum, koniec,
-        konec, datum konce
+        konec, datum konce,
+        end date time, stop, endzeit
         """,
         looks="date",
     ),
@@ -220,7 +224,8 @@ MEANINGS: Mapping[str, Meaning] = {
         """
         id, guid, identifier, uid, uuid, item id, product id, offer id, external id,
         unique id, job id, event id, post id, entry id, reference, ref, kennung,
-        identifiant, identificador, listing id, object id, episode guid, referentie
+        identifiant, identificador, listing id, object id, episode guid, referentie,
+        reference number, reference no, referencenumber, requisition id, referenznummer, unieke code
         | @sku
         | @mpn
         """
@@ -387,7 +392,8 @@ MEANINGS: Mapping[str, Meaning] = {
         genre, google product category, category text, topic, department, kategorie,
         kategoriename, rubrik, warengruppe, produktkategorie, categorie, rubrique, rayon,
         categoria, seccion, kategoria, ressort, afdeling, sekcja, rubrika, thema, merchant
-        category, category full
+        category, category full,
+        cat
         | @tag
         """,
         carriers=(*NAMES, "term", "path"),
@@ -433,10 +439,36 @@ MEANINGS: Mapping[str, Meaning] = {
         carriers=NAMES,
         shared=True,
     ),
+    "contact": Meaning(
+        """
+        contact, contact person, contact name, kontakt, kontaktperson, ansprechpartner, agent,
+        seller, dealer, makler, verkaufer, vendeur, vendedor, contactpersoon, interlocuteur
+        """,
+        carriers=NAMES,
+    ),
+    "first name": Meaning(
+        """
+        first name, given name, forename, vorname, prenom, voornaam, imie, jmeno, nombre pila
+        """
+    ),
+    "last name": Meaning(
+        """
+        last name, surname, family name, nachname, familienname, apellido, achternaam,
+        nazwisko, prijmeni, nom famille
+        """
+    ),
+    "birthday": Meaning(
+        """
+        birthday, birth date, date birth, dob, geburtsdatum, geburtstag, date naissance,
+        fecha nacimiento, geboortedatum
+        """,
+        looks="date",
+    ),
     "email": Meaning(
         """
         email, e mail, mail, email address, contact email, e mail adresse, emailadresse,
-        courriel, correo, correo electronico, e mailadres, adres email
+        courriel, correo, correo electronico, e mailadres, adres email,
+        email direkt, email zentrale
         """,
         looks="email",
     ),
@@ -522,6 +554,20 @@ MEANINGS: Mapping[str, Meaning] = {
         """,
         looks="number",
     ),
+    "elevation": Meaning("elevation, ele, altitude, alt, hohe, altitud, hoogte", looks="number"),
+    "area": Meaning(
+        """
+        area, living area, floor area, surface, wohnflache, flache, surface habitable,
+        superficie, oppervlakte, powierzchnia
+        """,
+        looks="number",
+    ),
+    "rooms": Meaning(
+        """
+        rooms, number rooms, room count, zimmer, anzahl zimmer, zimmeranzahl, pieces,
+        habitaciones, kamers, pokoje
+        """
+    ),
     "language": Meaning(
         """
         language, lang, locale, language code, sprache, langue, idioma, taal, jezyk,
@@ -536,7 +582,8 @@ MEANINGS: Mapping[str, Meaning] = {
         """
         job type, employment type, contract type, contract, working time,
         beschaftigungsart, anstellungsart, vertragsart, type contrat, tipo contrato,
-        dienstverband, typ umowy, druh uvazku, schedule type, arbeitszeit
+        dienstverband, typ umowy, druh uvazku, schedule type, arbeitszeit,
+        contracttype
         """
     ),
     "rights": Meaning(

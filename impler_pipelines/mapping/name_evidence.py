@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from impler_pipelines.mapping.heading_places import Place
 from impler_pipelines.mapping.meanings import MEANINGS
-from impler_pipelines.mapping.name_words import Name, name_of
+from impler_pipelines.mapping.name_words import Name, name_of, stem_of
 from impler_pipelines.mapping.senses import Sense, senses_of
 from impler_pipelines.mapping.telling_words import ASPECTS, FILLERS, FOREIGN, GENERIC
 from impler_pipelines.model import Column
@@ -27,9 +27,9 @@ _BY_HEAD = 0.75
 _WORDS = 0.62
 _GENERIC_WORDS = 0.48
 _NOT_SHARED = 0.4
-_ANY_CARRIER = frozenset(
-    {"value", "text", "name", "data", "url", "href", "label", "term", "amount"}
-)
+_MOST_WORDS = 8  # longer names are sentences, compared as a whole alone
+_OTHER_THINGS = ASPECTS | FOREIGN
+_ANY_CARRIER = ("value", "text", "name", "data", "url", "label", "term", "amount")
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class NameIndex:
 
     plain: dict[str, list[tuple[Place, float]]] = field(default_factory=dict)
     stem: dict[str, list[tuple[Place, float]]] = field(default_factory=dict)
-    words: dict[frozenset[str], list[tuple[Place, float]]] = field(default_factory=dict)
-    word: dict[str, list[tuple[Place, Name, float]]] = field(default_factory=dict)
+    named: list[tuple[Place, frozenset[str], float]] = field(default_factory=list)
+    word: dict[str, set[int]] = field(default_factory=dict)  # places in ``named``
     carried: dict[str, list[tuple[Place, str]]] = field(default_factory=dict)
     meaning: dict[str, list[tuple[Place, int, float]]] = field(default_factory=dict)
     meanings_of: dict[int, set[str]] = field(default_factory=dict)
@@ -82,9 +82,9 @@ def index_of(places: Iterable[Place]) -> NameIndex:
         for name, weight in _names(place):
             index.plain.setdefault(name.plain, []).append((place, weight))
             index.stem.setdefault(name.stem, []).append((place, weight))
-            index.words.setdefault(frozenset(name.words), []).append((place, weight))
-            for word in set(name.words):
-                index.word.setdefault(word, []).append((place, name, weight))
+            for word in name.words[:_MOST_WORDS]:
+                index.word.setdefault(word, set()).add(len(index.named))
+            index.named.append((place, frozenset(name.words), weight))
             for sense, sure in _senses(name):
                 ranked = (place, sense.rank, weight * sure)
                 index.meaning.setdefault(sense.meaning, []).append(ranked)
@@ -116,33 +116,37 @@ def _all(column: Wanted, index: NameIndex) -> Iterator[tuple[Place, float, bool]
             yield place, sure * weight, True
         for place, weight in index.stem.get(name.stem, ()):
             yield place, sure * _PLURAL * weight, True
-        for place, weight in index.words.get(frozenset(name.words), ()):
-            yield place, sure * _SAME_WORDS * weight, False
         for place, carrier in index.carried.get(name.plain, ()):
             if carrier in carriers:
                 yield place, sure * _CARRIED * place.joined_weight, True
-        yield from _by_words(column, name, index)
+        for place, strength in _by_words(column, name, index):
+            yield place, sure * strength, False
     for meaning, sure in column.meanings.items():
         for place, rank, weight in index.meaning.get(meaning, ()):
             yield place, sure * weight * (_MEANING - _RANK * rank), False
 
 
-def _by_words(column: Wanted, name: Name, index: NameIndex) -> Iterator[tuple[Place, float, bool]]:
+def _by_words(column: Wanted, name: Name, index: NameIndex) -> Iterator[tuple[Place, float]]:
     mine = frozenset(name.words)
-    for word in mine:
-        for place, other, weight in index.word.get(word, ()):
-            theirs = index.meanings_of.get(place.order)
-            if theirs and column.meanings and theirs.isdisjoint(column.meanings):
-                continue
-            strength = _containment(mine, frozenset(other.words), name.words[-1])
-            if strength:
-                yield place, strength * weight, False
+    if len(mine) > _MOST_WORDS:
+        return
+    none: set[int] = set()
+    for at in none.union(*(index.word.get(word, none) for word in mine)):
+        place, theirs, weight = index.named[at]
+        if mine == theirs:
+            yield place, _SAME_WORDS * weight
+            continue
+        meanings = index.meanings_of.get(place.order)
+        if meanings and column.meanings and meanings.isdisjoint(column.meanings):
+            continue
+        strength = _containment(mine, theirs, name.words[-1])
+        if strength:
+            yield place, strength * weight
 
 
 def _containment(mine: frozenset[str], theirs: frozenset[str], head: str) -> float:
     """What it says that one name has all words of the other: nothing, if they name two things."""
-    added = mine ^ theirs
-    if not (mine < theirs or theirs < mine) or added & (ASPECTS | FOREIGN):
+    if not (mine < theirs or theirs < mine) or (mine ^ theirs) & _OTHER_THINGS:
         return 0.0
     telling = (mine & theirs) - GENERIC - FILLERS
     if theirs < mine:
@@ -160,9 +164,7 @@ def _around(column: Wanted, *, exact: bool) -> float:
 
 
 def _carriers(meanings: Iterable[str]) -> frozenset[str]:
-    known = [MEANINGS[key].carriers for key in meanings]
-    if not known:
-        return _ANY_CARRIER
+    known = [MEANINGS[key].carriers for key in meanings] or [_ANY_CARRIER]
     return frozenset(name_of(carrier).stem for carriers in known for carrier in carriers)
 
 
@@ -171,7 +173,8 @@ def _names(place: Place) -> Iterator[tuple[Name, float]]:
         yield place.last, place.last_weight
     if place.parent and place.last.plain:
         last, parent = place.last, place.parent
-        joined = Name(parent.plain + last.plain, parent.stem + last.stem, parent.words + last.words)
+        words = parent.words + last.words
+        joined = Name(parent.plain + last.plain, stem_of(words), words)
         yield joined, place.joined_weight
 
 
@@ -181,11 +184,13 @@ def _senses(name: Name) -> Iterator[tuple[Sense, float]]:
         yield from ((sense, 1.0) for sense in senses)
         return
     telling = [word for word in name.words if word not in FILLERS]
-    if senses := senses_of("".join(telling)):
+    if senses := senses_of(stem_of(telling)):
         yield from ((sense, _WITHOUT_FILLERS) for sense in senses)
         return
     if len(telling) > 1 and _is_head(telling):
-        yield from ((sense, _BY_HEAD) for sense in senses_of(telling[-1]) if sense.rank == 0)
+        yield from (
+            (sense, _BY_HEAD) for sense in senses_of(stem_of(telling[-1:])) if sense.rank == 0
+        )
 
 
 def _is_head(words: Sequence[str]) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -23,6 +24,7 @@ _LITTLE = frozenset({
 
 # An address has one name in words that are compared, whichever standard named it.
 _ADDRESSES = {"href": "url", "uri": "url", "urls": "url"}
+_UMLAUT = re.compile("([aou])e")
 _LONGEST_NAME = 200
 _SHORTEST_PLURAL = 4
 
@@ -36,15 +38,24 @@ class Name:
     words: tuple[str, ...]
 
 
-@lru_cache(maxsize=4096)
 def name_of(text: str) -> Name:
     """The words of ``text``; little words such as "of" count in ``plain`` alone."""
-    decomposed = unicodedata.normalize("NFKD", text[:_LONGEST_NAME].translate(_LETTERS))
+    return _read(text[:_LONGEST_NAME])
+
+
+@lru_cache(maxsize=4096)
+def _read(text: str) -> Name:
+    decomposed = unicodedata.normalize("NFKD", text.translate(_LETTERS))
     bare = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
     found = [word.casefold() for word in _WORD.findall(bare.replace("ß", "ss"))]
     telling = [word for word in found if word not in _LITTLE] or found
     words = tuple(_ADDRESSES.get(word) or _singular(word) for word in telling)
-    return Name("".join(found), "".join(words), words)
+    return Name("".join(found), stem_of(words), words)
+
+
+def stem_of(words: Iterable[str]) -> str:
+    """One word of many. Umlauts are the same with and without the e that can stand for them."""
+    return _UMLAUT.sub(r"\1", "".join(words))
 
 
 def _singular(word: str) -> str:

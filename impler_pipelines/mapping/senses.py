@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from impler_pipelines.mapping.meanings import MEANINGS
-from impler_pipelines.mapping.name_words import name_of
+from impler_pipelines.mapping.name_words import name_of, stem_of
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def _index() -> dict[str, tuple[Sense, ...]]:
         for rank, names in enumerate(meaning.names.split("|")):
             for stem in _stems(names):
                 for carrier in carriers:
-                    found.setdefault(stem + carrier, {}).setdefault(key, Sense(key, rank))
+                    found.setdefault(stem_of((stem, carrier)), {}).setdefault(key, Sense(key, rank))
     return {stem: tuple(senses.values()) for stem, senses in found.items()}
 
 

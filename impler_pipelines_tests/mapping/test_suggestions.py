@@ -151,6 +151,16 @@ FEEDS = {
         … > organizer > name = Songs Club
         … > offers > price = 15.00
         … > offers > priceCurrency = EUR""",
+    "homes": """homes > home
+        … > kontaktperson > name = Bo Reed
+        … > kontaktperson > ort = Wien
+        … > geo > ort = Graz
+        … > wohnflaeche = 80
+        … > anzahl_zimmer = 3
+        … > imgs > main > @url = https://homes.example/7.jpg
+        … > plan > @href = https://homes.example/7.pdf
+        … > @from = 20240101200000 +0000
+        … > surname = Reed""",
     "texts": """list > row
         … > when = some day
         … > contact = write to us
@@ -276,6 +286,15 @@ CASES = [
     ("events", "Ticket price", F, "offers > price"),
     ("events", "Currency", T, "offers > priceCurrency"),
     ("events", "Published", D, None),
+    ("homes", "Titel", T, None),
+    ("homes", "Ort", T, "geo > ort"),
+    ("homes", "Wohnfläche", F, "wohnflaeche"),
+    ("homes", "Zimmer", N, "anzahl_zimmer"),
+    ("homes", "Image", IMG, "imgs > main > @url"),
+    ("homes", "Plan URL", T, "plan > @href"),
+    ("homes", "Link", T, None),
+    ("homes", "From", D, "@from"),
+    ("homes", "Last name", T, "surname"),
     ("texts", "Posted", D, "stamp"),  # by its values alone
     ("texts", "Email", E, "reachable"),
     ("texts", "End", D, None),
