@@ -15,7 +15,7 @@ from impler_pipelines.control_api.schemas.templates import (
     TemplateRead,
     WebhookRead,
 )
-from impler_pipelines.control_api.suggestions import suggest
+from impler_pipelines.mapping.suggestions import suggest
 from impler_pipelines.model import (
     Column,
     Destination,

@@ -1,8 +1,8 @@
 """Record batches in, typed rows and rejects out. Pure: no network, database, environment or clock.
 
 ``map_batches`` is the one way in; ``check_columns`` and ``check_filters`` say at definition time
-what ``map_batches`` would otherwise meet at run time. What is accepted is a table in
-``docs/mapping.md``.
+what ``map_batches`` would otherwise meet at run time; ``suggest`` says which heading a column
+probably comes from. What is accepted is a table in ``docs/mapping.md``.
 """
 
 from impler_pipelines.mapping.columns import check_columns

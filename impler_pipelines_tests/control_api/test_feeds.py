@@ -48,9 +48,20 @@ class TestInspectFeed:
         item = "rss > channel > item"
         assert app.ok("POST", INSPECT, body)["suggestions"] == [
             {"key": "TITLE", "path": f"{item} > title", "score": 1.0},
-            {"key": "address", "path": f"{item} > link", "score": 0.9},
-            {"key": "cost", "path": f"{item} > g:price", "score": 0.77},  # two of three have it
+            {"key": "address", "path": f"{item} > link", "score": 0.98},
+            {"key": "cost", "path": f"{item} > g:price", "score": 0.89},
         ]
+
+    def test_says_which_required_columns_nothing_fits(
+        self, app: HostApp, feed_server: FeedServer
+    ) -> None:
+        columns = [{"key": "colour", "isRequired": True}, {"key": "size"}, {"key": "title"}]
+        template = app.template(columns=columns)
+        body = {"url": feed_server.serve("/feed.xml", FEED), "templateId": template["_id"]}
+        colour, title = app.ok("POST", INSPECT, body)["suggestions"]
+        assert colour.pop("message").startswith("No heading of the feed looks like this")
+        assert colour == {"key": "colour", "path": None, "score": 0}
+        assert "message" not in title
 
     def test_sends_the_auth_header(self, app: HostApp, feed_server: FeedServer) -> None:
         url = feed_server.serve("/feed.xml", FEED)

@@ -26,6 +26,7 @@ FIELDS = {
     *("cron", "timezone", "scheduleText", "nextRun", "endsOn", "filters", "isInvalidRecords"),
     *("totalRecords", "validRecords", "invalidRecords", "consecutiveFailures", "lastError"),
     *("lastRun", "createdAt", "updatedAt"),
+    "fileName",  # beyond the contract
 }
 
 

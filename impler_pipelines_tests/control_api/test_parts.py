@@ -23,9 +23,8 @@ from impler_pipelines.control_api.pagination import (
 from impler_pipelines.control_api.plain_json import MAX_DEPTH, check_plain_json
 from impler_pipelines.control_api.raw_paths import canonical_path
 from impler_pipelines.control_api.rejects_csv import csv_pieces
-from impler_pipelines.control_api.suggestions import suggest
 from impler_pipelines.errors import RequestInvalid
-from impler_pipelines.model import Column, Heading, Reject
+from impler_pipelines.model import Reject
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
 
@@ -113,36 +112,3 @@ class TestCsv:
         pieces = csv_pieces(["a"], [[Reject(0, {"a": value}, ())]])
         rows = list(csv.reader(io.StringIO("".join(pieces))))
         assert rows[1] == ["0", written, ""]
-
-
-class TestSuggestions:
-    @pytest.mark.parametrize(
-        ("column", "path"),
-        [
-            pytest.param(Column("price", "Cost"), "rss > item > g:price", id="prefix"),
-            pytest.param(Column("x", "Pub Date"), "rss > item > pubDate", id="name"),
-            pytest.param(Column("pub_date", "x"), "rss > item > pubDate", id="underscore"),
-            pytest.param(Column("URL", "x"), "rss > item > enclosure > @url", id="attribute"),
-            pytest.param(Column("titre", "Tïtlé"), "rss > item > title", id="accents, in record"),
-            pytest.param(Column("a", "b", alternate_keys=("guid",)), "rss > item > guid", id="alt"),
-            pytest.param(Column("colour", "Colour"), None, id="none"),
-            pytest.param(Column("rss", "__"), None, id="nothing in a name"),
-        ],
-    )
-    def test_by_name(self, column: Column, path: str | None) -> None:
-        headings = [
-            Heading(f"rss > {name}", (), count, False)
-            for name, count in [
-                ("title", 9),
-                ("item > title", 5),
-                ("item > media > title", 7),
-                ("item > media > g:price", 3),
-                ("item > g:price", 3),
-                ("item > pubDate", 5),
-                ("item > enclosure > @url", 2),
-                ("item > guid", 5),
-                ("item > _", 5),
-            ]
-        ]
-        found = suggest([column], headings, "rss > item")
-        assert [one.path for one in found] == ([path] if path else [])

@@ -10,7 +10,7 @@ from impler_pipelines.control_api.schemas.feeds import FeedRead, InspectBody
 from impler_pipelines.control_api.schemas.problems import problems
 from impler_pipelines.control_api.source_requests import read_source
 from impler_pipelines.control_api.store_access import Store
-from impler_pipelines.control_api.suggestions import suggest
+from impler_pipelines.mapping.suggestions import suggest
 from impler_pipelines.store.templates import get_template
 
 router = APIRouter(prefix="/v1/feeds", tags=["Feeds"])
@@ -20,9 +20,10 @@ router = APIRouter(prefix="/v1/feeds", tags=["Feeds"])
 def inspect_feed(body: InspectBody, project_id: ProjectId, store: Store, feeds: Feeds) -> FeedRead:
     """Fetch a feed and say what it holds: record path, headings with samples, warnings.
 
-    With `templateId`, `suggestions` says which heading each column probably comes from, by its
-    names, what they mean and what the samples are; a score of 1 is the column's key itself. The
-    address of a web page answers 502 with the `feeds` that the page announces.
+    With `templateId`, `suggestions` says which heading each column probably comes from, by names,
+    meanings and samples, with a score from 0 to 1. A required column that nothing fits has `path`
+    null and a `message`; an optional one is left out. The address of a web page answers 502 with
+    the `feeds` that the page announces.
     """
     template = None
     if body.template_id is not None:

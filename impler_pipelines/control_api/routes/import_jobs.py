@@ -120,7 +120,7 @@ def delete_import_job(job: FoundImportJob, store: Store) -> ImportJobRead:
 
 @router.get("/{jobId:segment}/mappings", responses=problems(404))
 def get_mappings(job: FoundImportJob, store: Store) -> list[MappingRead]:
-    """One entry for each column of the template. `suggestedPath` is a heading of the same name."""
+    """One entry for each column of the template. `suggestedPath` is the heading that fits best."""
     with store.transaction() as connection:
         return mapping_views(job, columns_of(connection, job.template_id))
 

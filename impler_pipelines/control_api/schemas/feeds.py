@@ -39,7 +39,7 @@ class HeadingRead(Read):
 class SuggestionRead(Read):
     """A heading that a column probably comes from; ``score`` is from 0 to 1.
 
-    A required column that nothing is found for has ``path`` null and a ``message``.
+    A required column that nothing fits has no path, and a message that says what to do.
     """
 
     key: str
