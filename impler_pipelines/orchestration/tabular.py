@@ -42,8 +42,6 @@ def _keep_pandas_out() -> None:
 
 
 _keep_pandas_out()
-# Arrow's own allocator keeps what was freed; of a run's batches that is some 10 MB for nothing.
-pa.set_memory_pool(pa.system_memory_pool())
 
 
 @contextmanager

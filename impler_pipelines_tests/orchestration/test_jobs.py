@@ -67,6 +67,11 @@ class TestSuccess:
         job = world.add_import_job()
         world.execute(job)
         artifacts = world.runtime.settings.home / "artifacts"
+        left = [p for p in artifacts.rglob("*") if p.is_file()]
+        # The feed alone, for its reject.
+        assert {p.parent.name for p in left} == {f"kept-{job.id}"}
+        world.feeds.routes["/feed.xml"] = (200, {}, rss(("Lamp", "/1", "10.5")))
+        world.execute(job)
         assert [p for p in artifacts.rglob("*") if p.is_file()] == []
 
     def test_a_run_started_in_the_ui_is_a_manual_run_with_tags(self, world: World) -> None:
