@@ -45,6 +45,7 @@ def extract_to_artifact(
         with batch_writer(runtime.artifacts, path, schema) as writer:
             for batch in stream:
                 writer.write_batch(batch)
+                pa.default_memory_pool().release_unused()  # Arrow keeps what was freed
                 runtime.report("extract_records", stream.records, "records")
     gone = set(stream.missing_paths) if stream.records else set()
     _refuse_if_required(plan, gone)
