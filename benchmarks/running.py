@@ -238,7 +238,8 @@ def _beside_references(usual: dict[str, Lap], megabytes: int, again: str) -> lis
         other = usual[reference] if reference else None
         name = f"{_called(op)}, {megabytes} MB" + (f", against {reference}" if reference else "")
         compares_speed = None if op in (_WHOLE, _LESS_NO_OP) else megabytes
-        made += _compared(name, usual[op], other, again, megabytes, compares_speed)
+        has_speed = None if op == _LESS_NO_OP else megabytes
+        made += _compared(name, usual[op], other, again, has_speed, compares_speed)
     return made
 
 
