@@ -215,14 +215,17 @@ def print_rejects(
             if run_id is None:
                 raise NotFound("run that loaded of import job", job_id)
         run = runs.get_run(connection, job_id=job_id, run_id=run_id)
-        fields = runs.reject_fields(connection, run.id)
-        rejects = runs.list_rejects(connection, run.id)
-    if as_json:
-        shown = [RejectRead.model_validate(one).model_dump(by_alias=True) for one in rejects]
-        typer.echo(json.dumps(shown, ensure_ascii=False))
-        return
-    for piece in csv_pieces(fields, [rejects]):
-        typer.echo(piece, nl=False)
+        batches = runs.reject_batches(connection, run.id)
+        if as_json:
+            shown = [
+                RejectRead.model_validate(one).model_dump(by_alias=True)
+                for batch in batches
+                for one in batch
+            ]
+            typer.echo(json.dumps(shown, ensure_ascii=False))
+            return
+        for piece in csv_pieces(runs.reject_fields(connection, run.id), batches):
+            typer.echo(piece, nl=False)
 
 
 @jobs.command("pause")

@@ -1,10 +1,10 @@
-"""Uploaded files as requests send them: the form checked, the file read and kept."""
+"""Uploaded files as requests send them: the form checked, the file read. It keeps nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import UploadFile
 from pydantic import TypeAdapter, ValidationError
@@ -14,11 +14,12 @@ from impler_pipelines.control_api.gathering import Gathered
 from impler_pipelines.control_api.plain_json import parse_object
 from impler_pipelines.control_api.schemas.import_jobs import MappingBody
 from impler_pipelines.errors import FeedUnreadable, LimitExceeded, RequestInvalid
-from impler_pipelines.extraction import normalise_path
-from impler_pipelines.model import Column, FieldMapping, Upload
-from impler_pipelines.orchestration.artifacts import Artifacts
-from impler_pipelines.orchestration.uploads import keep_upload
+from impler_pipelines.extraction import FeedReading, normalise_path
+from impler_pipelines.model import Column, FieldMapping, Heading, Upload
 from impler_pipelines.store.import_jobs import NewUpload, check_mappings
+
+if TYPE_CHECKING:
+    from impler_pipelines.extraction.uploads import UploadReading
 
 _USER_LENGTH = 256
 _NAME_LENGTH = 256
@@ -56,29 +57,46 @@ def read_form(
     return Form(str(user), values, mapped)
 
 
-def read_new_upload(
+def read_file(
     form: Form,
     file: UploadFile,
     record_path: str | None,
+    columns: Sequence[Column],
     feeds: FeedReader,
-    artifacts: Artifacts,
-) -> NewUpload:
-    """The file, read to its end and kept. Raises ``RequestInvalid`` if it can't be read."""
-    name = (file.filename or "file").replace("\0", "")[-_NAME_LENGTH:]
+) -> UploadReading | FeedReading:
+    """What the file holds, read to its end; the form's mappings have to fit it.
+
+    Raises ``RequestInvalid``, on ``file`` if it can't be read.
+    """
     try:
         reading = feeds.read_file(
-            file.file, file_name=name, content_type=file.content_type, record_path=record_path
+            file.file,
+            file_name=_name_of(file),
+            content_type=file.content_type,
+            record_path=record_path,
         )
     except (FeedUnreadable, LimitExceeded) as error:
         raise RequestInvalid.of("file", str(error)) from error
-    headings = tuple(
-        replace(heading, path=normalise_path(heading.path)) for heading in reading.headings
-    )
     if form.mappings is not None:
-        check_mappings(form.mappings, columns=_named(form.mappings), headings=headings)
-    path = keep_upload(artifacts, file.file)
-    upload = Upload(path, name, file.content_type, reading.record_path)
-    return NewUpload(form.external_user_id, upload, headings, form.mappings, form.extra)
+        check_mappings(form.mappings, columns=columns, headings=_headings(reading))
+    return reading
+
+
+def new_upload(
+    form: Form, file: UploadFile, reading: UploadReading | FeedReading, path: str
+) -> NewUpload:
+    """The same as the store takes it, with the ``path`` that the file is kept at."""
+    upload = Upload(path, _name_of(file), file.content_type, reading.record_path)
+    return NewUpload(form.external_user_id, upload, _headings(reading), form.mappings, form.extra)
+
+
+def _headings(reading: UploadReading | FeedReading) -> tuple[Heading, ...]:
+    """As mappings name them: any text may stand in a table's header."""
+    return tuple(replace(one, path=normalise_path(one.path)) for one in reading.headings)
+
+
+def _name_of(file: UploadFile) -> str:
+    return (file.filename or "file").replace("\0", "")[-_NAME_LENGTH:]
 
 
 def _mappings(text: str) -> tuple[FieldMapping, ...]:
@@ -89,8 +107,3 @@ def _mappings(text: str) -> tuple[FieldMapping, ...]:
         where = ".".join(["mappings", *map(str, first["loc"])])
         raise RequestInvalid.of(where, first["msg"]) from error
     return tuple(FieldMapping(one.key, normalise_path(one.path), one.repeated) for one in bodies)
-
-
-def _named(mappings: Sequence[FieldMapping]) -> list[Column]:
-    """Columns of just these keys: whether the template has them is known already."""
-    return [Column(key, key) for key in dict.fromkeys(one.key for one in mappings)]

@@ -46,7 +46,11 @@ def destination_view(destination: Destination) -> TableRead | WebhookRead:
     if isinstance(destination, SqlDestination):
         return TableRead.model_validate(destination)
     auth = destination.auth
-    shown = {**vars(destination), "auth_header_name": auth.header_name if auth else None}
+    shown = {
+        **vars(destination),
+        "auth_header_name": auth.header_name if auth else None,
+        "signing_secret": destination.signing_secret or None,
+    }
     del shown["auth"]
     return WebhookRead.model_validate(shown)
 

@@ -38,13 +38,8 @@ _TRANSIENT_SQLITE = frozenset(
 # https://mariadb.com/kb/en/mariadb-error-codes/, https://dev.mysql.com/doc/mysql-errors/8.4/en/
 _TRANSIENT_MYSQL = frozenset(
     {
-        *(
-            1205,
-            1213,
-            1412,
-            1614,
-            3058,
-        ),  # lock wait, deadlock (of rows, XA, named locks), new shape
+        # lock wait, deadlock (of rows, XA, named locks), new shape
+        *(1205, 1213, 1412, 1614, 3058),
         *(1021, 1037, 1038, 1041, 1114, 1135, 1637),  # disk, memory, table space, threads
         *(1040, 1203, 1226),  # too many connections, of this user
         *(1053, 1317, 1927, 1969, 3024, 3169, 4031),  # shutdown, killed, out of time

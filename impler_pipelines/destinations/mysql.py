@@ -8,7 +8,7 @@ They commit whatever is open before and after every change of a table, so a load
 3. One transaction: the merge and ``finish``.
 
 Nobody asks for a second lock of that kind, so loads never wait for each other in a ring. Waiting
-ends with ``LOCK_TIMEOUT``, here as for the server's own locks (``engines``).
+ends as for the server's own locks, with the session's ``lock_wait_timeout`` (``engines``).
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateTable
 
-from impler_pipelines.destinations.engines import MYSQL_LOCK_TIMEOUT
 from impler_pipelines.destinations.load import Load
 from impler_pipelines.destinations.merging import index_stage, merge
 from impler_pipelines.destinations.rows import as_tuples
@@ -55,10 +54,10 @@ def _lock(connection: sa.Connection, table: str) -> None:
     """Hold the named lock on ``table`` until the connection closes."""
     database = connection.scalar(sa.select(sa.func.database()))
     digest = hashlib.blake2b(f"{database}.{table}".encode(), digest_size=16).hexdigest()
-    taken = sa.func.get_lock(f"impler {digest}", MYSQL_LOCK_TIMEOUT)
-    if connection.scalar(sa.select(taken)) != 1:
+    seconds = connection.scalar(sa.text("SELECT @@SESSION.lock_wait_timeout"))
+    if connection.scalar(sa.select(sa.func.get_lock(f"impler {digest}", seconds))) != 1:
         raise DestinationUnavailable(
-            f"Table {table!r} is busy: another load did not end within {MYSQL_LOCK_TIMEOUT} seconds"
+            f"Table {table!r} is busy: another load did not end within {seconds} seconds"
         )
 
 

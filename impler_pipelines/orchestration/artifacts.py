@@ -6,7 +6,7 @@ It moves bytes and deletes them; what they mean is the ops' business.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Callable
 from typing import BinaryIO, cast
 
 import fsspec
@@ -48,30 +48,20 @@ class Artifacts:
         if self._fs.exists(full):
             self._fs.rm(full, recursive=True)
 
-    def sweep(
-        self,
-        *,
-        before: dt.datetime,
-        spared: Collection[str] = (),
-        beginning: str = "",
-        not_beginning: tuple[str, ...] = (),
-    ) -> int:
-        """Delete the directories, but those ``spared``, whose files were all written before.
-
-        Those alone whose names begin so, and none that begin in one of the other ways. Returns how
-        many.
-        """
+    def sweep(self, before: Callable[[str], dt.datetime | None]) -> int:
+        """Delete the directories whose files were all written before the moment for their name;
+        None spares one. Returns how many."""
         if not self._fs.exists(self._base):
             return 0
         removed = 0
         for directory in self._fs.ls(self._base, detail=False):
-            name = directory.rstrip("/").rpartition("/")[2]
-            if name in spared or name.startswith(not_beginning) or not name.startswith(beginning):
+            limit = before(directory.rstrip("/").rpartition("/")[2])
+            if limit is None:
                 continue
             files: list[str] = self._fs.find(directory)
             # A directory that is still empty counts by its own age.
             written = [self._written(name) for name in files or [directory]]
-            if max(written) < before:
+            if max(written) < limit:
                 self._fs.rm(directory, recursive=True)
                 removed += 1
         return removed

@@ -5,7 +5,7 @@ Uploaded files need none of this: they are kept as they are.
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 
 from pydantic import TypeAdapter
 
@@ -14,7 +14,6 @@ from impler_pipelines.orchestration.artifacts import Artifacts
 from impler_pipelines.orchestration.references import FetchedFeed
 
 KEPT = "kept-"
-_REFERENCE = TypeAdapter(FetchedFeed)
 
 
 def keep_feed(artifacts: Artifacts, import_job_id: str, run_id: str, feed: FetchedFeed) -> None:
@@ -25,7 +24,7 @@ def keep_feed(artifacts: Artifacts, import_job_id: str, run_id: str, feed: Fetch
     if feed.path != path:
         artifacts.move(feed.path, path)
     with artifacts.open(f"{directory}/{run_id}.json", "wb") as file:
-        file.write(json.dumps(_REFERENCE.dump_python(feed, mode="json")).encode())
+        file.write(TypeAdapter(FetchedFeed).dump_json(feed))
     for name in former:
         if not name.startswith(run_id):
             artifacts.remove(f"{directory}/{name}")
@@ -41,8 +40,8 @@ def kept_feed(artifacts: Artifacts, import_job_id: str, run_id: str) -> FetchedF
             " the import job as usual."
         )
     with artifacts.open(f"{directory}/{run_id}.json") as file:
-        feed: FetchedFeed = _REFERENCE.validate_python(json.loads(file.read()))
-    return FetchedFeed(path, feed.content_type, feed.read, feed.warnings)
+        feed = TypeAdapter(FetchedFeed).validate_json(file.read())
+    return replace(feed, path=path)
 
 
 def forget_feed(artifacts: Artifacts, import_job_id: str) -> None:

@@ -189,21 +189,22 @@ class Sweeper:
                 self.done.append(f"Deleted {deleted} {what}")
 
     def _sweep_artifacts(self) -> None:
-        """Delete what failed runs left behind; whatever its age not what a run still needs."""
-        keep = dt.timedelta(hours=self._settings.keep_failed_artifacts_hours)
+        """Delete what failed runs left behind, uploaded files and kept feeds, each at its age; at
+        no age what a run still needs."""
         with self._runtime.transaction() as connection:
             active = runs.active_ids(connection)
         spared = active | {reference_directory(one) for one in active}
-        artifacts, settings = self._runtime.artifacts, self._settings
-        removed = artifacts.sweep(
-            before=self._now - keep, spared=spared, not_beginning=(KEPT, UPLOADS)
-        )
-        for beginning, days in (
-            (KEPT, settings.keep_rejects_days),
-            (UPLOADS, settings.keep_uploads_days),
-        ):
-            if days is not None:
-                before = self._now - dt.timedelta(days=days)
-                removed += artifacts.sweep(before=before, beginning=beginning)
+        settings = self._settings
+        days = {KEPT: settings.keep_rejects_days, UPLOADS: settings.keep_uploads_days}
+
+        def before(name: str) -> dt.datetime | None:
+            if name in spared:
+                return None
+            for beginning, kept in days.items():
+                if name.startswith(beginning):
+                    return None if kept is None else self._now - dt.timedelta(days=kept)
+            return self._now - dt.timedelta(hours=settings.keep_failed_artifacts_hours)
+
+        removed = self._runtime.artifacts.sweep(before)
         if removed:
             self.done.append(f"Deleted {removed} directories of artifacts")

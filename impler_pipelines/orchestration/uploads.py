@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 
 from impler_pipelines.orchestration.artifacts import Artifacts
@@ -11,10 +13,16 @@ from impler_pipelines.store.engine import new_id
 UPLOADS = "upload-"
 
 
-def keep_upload(artifacts: Artifacts, file: BinaryIO) -> str:
-    """Copy an uploaded file; returns its path."""
-    path = f"{UPLOADS}{new_id()}/file"
+@contextmanager
+def kept(artifacts: Artifacts, file: BinaryIO) -> Iterator[str]:
+    """Copy an uploaded file; gives its path. It goes again if what is done with it fails."""
+    directory = f"{UPLOADS}{new_id()}"
+    path = f"{directory}/file"
     file.seek(0)
-    with artifacts.open(path, "wb") as into:
-        shutil.copyfileobj(file, into, 1024**2)
-    return path
+    try:
+        with artifacts.open(path, "wb") as into:
+            shutil.copyfileobj(file, into, 1024**2)
+        yield path
+    except BaseException:
+        artifacts.remove(directory)
+        raise

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, insert, select
 
-from impler_pipelines.errors import RequestInvalid
+from impler_pipelines.errors import RequestInvalid, SecretUnreadable
 from impler_pipelines.model import (
     Destination,
     LoadMode,
@@ -123,12 +123,16 @@ def shown_destinations(
 ) -> dict[str, tuple[Destination, ...]]:
     """Destinations as they may be shown to their project, by template.
 
-    URLs of databases hold neither user nor password; webhooks have their signing secret. Raises
-    ``SecretUnreadable``.
+    URLs of databases hold neither user nor password; webhooks have their signing secret, or an
+    empty one where the present key does not open it: the template can still be read and changed.
     """
     found: dict[str, tuple[Destination, ...]] = dict.fromkeys(template_ids, ())
     for row in _rows(connection, template_ids):
-        found[row.template_id] += (_read(row, box),)
+        try:
+            one = _read(row, box)
+        except SecretUnreadable:
+            one = _webhook_of(row, signing_secret="", auth=None)
+        found[row.template_id] += (one,)
     return found
 
 
@@ -171,11 +175,21 @@ def _table(row: Row[Any]) -> SqlDestination:
 
 
 def _webhook(row: Row[Any], box: SecretBox) -> WebhookDestination:
+    return _webhook_of(
+        row,
+        signing_secret=box.open(row.signing_secret, what="signing secret of the webhook"),
+        auth=box.open_auth(row.auth_secret) if row.auth_secret else None,
+    )
+
+
+def _webhook_of(
+    row: Row[Any], *, signing_secret: str, auth: SourceAuth | None
+) -> WebhookDestination:
     return WebhookDestination(
         id=row.id,
         callback_url=row.public_url,
-        signing_secret=box.open(row.signing_secret, what="signing secret of the webhook"),
-        auth=box.open_auth(row.auth_secret) if row.auth_secret else None,
+        signing_secret=signing_secret,
+        auth=auth,
         **{name: row.options[name] for name in _OPTIONS},
     )
 

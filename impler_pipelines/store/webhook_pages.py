@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 
 from impler_pipelines.errors import NotFound, StateConflict
-from impler_pipelines.model import PageStatus, WebhookPage
+from impler_pipelines.model import ImportJobStatus, PageStatus, WebhookPage
 from impler_pipelines.store.codec import storable
 from impler_pipelines.store.tables import (
     destinations,
@@ -268,7 +268,7 @@ def sweep_pages(connection: Connection, *, before: dt.datetime) -> int:
                 ~exists().where(destinations.c.id == sent_rows.c.destination_id),
                 exists().where(
                     import_jobs.c.id == sent_rows.c.import_job_id,
-                    import_jobs.c.status == "TERMINATED",
+                    import_jobs.c.status == ImportJobStatus.TERMINATED,
                 ),
             )
         )

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from impler_pipelines.destinations import description, mysql
 from impler_pipelines.destinations.description import count_rows
 from impler_pipelines.destinations.faults import translated
 from impler_pipelines.destinations.sql import address_check, open_destination, table_exists
@@ -174,18 +173,12 @@ class TestLimits:
 class TestCounting:
     @pytest.mark.parametrize("kind", ["mysql", "mariadb"])
     def test_ends_in_time(
-        self,
-        kind: str,
-        mariadb_url: str,
-        request: pytest.FixtureRequest,
-        tmp_path: Any,
-        monkeypatch: pytest.MonkeyPatch,
+        self, kind: str, mariadb_url: str, request: pytest.FixtureRequest, tmp_path: Any
     ) -> None:
         engine = open_destination(url_of(kind, request, tmp_path))
         load(engine, [row("a"), row("b")])
         assert count_rows(engine, "products") == 2
-        execute(engine, "CREATE VIEW slow AS SELECT title FROM {table} WHERE SLEEP(9) = 0")
-        monkeypatch.setattr(description, "COUNT_LIMIT_SECONDS", 1)
+        execute(engine, "CREATE VIEW slow AS SELECT title FROM {table} WHERE SLEEP(60) = 0")
         with pytest.raises(DestinationUnavailable, match="max_statement_time"):
             count_rows(engine, "slow")
         assert read(engine, "_row_key") == [("a",), ("b",)]
@@ -213,19 +206,19 @@ class TestLocks:
 
     @pytest.mark.parametrize("job", ["job1", "job2"])
     def test_a_load_that_goes_on_for_too_long(
-        self, mariadb: sa.Engine, mariadb_url: str, job: str, monkeypatch: pytest.MonkeyPatch
+        self, mariadb: sa.Engine, impatient: sa.Engine, job: str
     ) -> None:
-        monkeypatch.setattr(mysql, "MYSQL_LOCK_TIMEOUT", 0)
-        other = open_destination(mariadb_url)
-
         def load_the_other(connection: sa.Connection, counts: LoadCounts) -> None:
-            assert load(other, [row("a")], table="another") == LoadCounts(inserted=1)
-            with pytest.raises(DestinationUnavailable, match="another load did not end"):
-                load(other, [row("b")], job=job)
+            assert load(impatient, [row("a")], table="another") == LoadCounts(inserted=1)
+            with pytest.raises(DestinationUnavailable, match="did not end within 1 seconds"):
+                load(impatient, [row("b")], job=job)
 
         assert load(mariadb, [row("a")], finish=load_the_other).inserted == 1
-        assert load(other, [row("b")], job=job).inserted == 1
-        other.dispose()
+        assert load(impatient, [row("b")], job=job).inserted == 1
+
+    def test_are_waited_for_as_long_as_elsewhere(self, mariadb: sa.Engine) -> None:
+        ((seconds,),) = _rows(mariadb, "SELECT @@SESSION.lock_wait_timeout")
+        assert seconds == 120
 
     def test_of_a_row_held_too_long(self, mariadb: sa.Engine, impatient: sa.Engine) -> None:
         load(mariadb, [row("a"), row("b")])

@@ -27,6 +27,10 @@ class Mapped:
             for row in self.rows.to_pylist()
         ]
 
+    @property
+    def row_keys(self) -> list[str]:
+        return [row["_row_key"] for row in self.rows.to_pylist()]
+
     def reasons(self) -> list[tuple[int, str, str]]:
         return [(r.index, error.column, error.rule) for r in self.rejects for error in r.errors]
 
@@ -57,9 +61,11 @@ def map_records(
     columns: Sequence[Column],
     filters: Sequence[Filter] = (),
     sizes: Sequence[int] = (),
+    loaded: Sequence[Sequence[str]] = (),
 ) -> Mapped:
     feed = batches(records, columns, sizes)
-    return collect(list(map_batches(feed, columns=columns, filters=filters)), columns)
+    mapped = map_batches(feed, columns=columns, filters=filters, loaded=loaded)
+    return collect(list(mapped), columns)
 
 
 def cast_one(column: Column, text: str) -> tuple[object, str | None]:

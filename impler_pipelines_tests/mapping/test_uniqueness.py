@@ -37,6 +37,15 @@ class TestRowKeyWithinTheFeed:
         records = [{"sku": "a"}, {"sku": "b"}, {"sku": "a"}]
         assert map_records(records, [SKU], sizes=sizes).reasons() == [(2, "sku", "unique")]
 
+    @pytest.mark.parametrize("sizes", [[], [1, 1, 1]])
+    def test_what_was_loaded_before_is_another_reason(self, sizes: list[int]) -> None:
+        (known,) = map_records([{"sku": "a"}], [SKU]).row_keys
+        records = [{"sku": "a"}, {"sku": "b"}, {"sku": "b"}]
+        mapped = map_records(records, [SKU], sizes=sizes, loaded=[[], [known]])
+        assert mapped.reasons() == [(0, "sku", "unique"), (2, "sku", "unique")]
+        words = [error.message for reject in mapped.rejects for error in reject.errors]
+        assert ["earlier run" in words[0], "in this feed" in words[1]] == [True, True]
+
     def test_typed_values_are_compared(self) -> None:
         number = dataclasses.replace(STOCK, is_unique=True)
         records = [{"stock": text} for text in ("1299", "1,299", "1299.00", "1300", " 1300")]

@@ -78,7 +78,7 @@ class Scene:
     ) -> None:
         self.settings, self.feeds, self.api = settings, feeds, api
         self.retry_waits = NO_WAITS
-        self._instance = instance
+        self.instance = instance
         self.template: dict[str, Any] = {}
         self.job: dict[str, Any] = {}
 
@@ -151,12 +151,12 @@ class Scene:
         runtime = Runtime(self.settings, retry_waits=self.retry_waits)
         try:
             result = build_job(runtime, self.job_id).execute_in_process(
-                instance=self._instance, raise_on_error=False, tags=tags
+                instance=self.instance, raise_on_error=False, tags=tags
             )
         finally:
             runtime.engine.dispose()
         requests = len(self.feeds.requests) - before
-        told = repr(self._instance.all_logs(result.run_id))
+        told = repr(self.instance.all_logs(result.run_id))
         assert not [secret for secret in SECRETS if secret in told]
         path = f"/v1/import-jobs/{self.job_id}"
         run = self.api.ok("GET", f"{path}/runs?limit=1")[0]
@@ -164,8 +164,8 @@ class Scene:
 
     def logged(self, words: str) -> bool:
         """Whether the last run's log has these words."""
-        last = self._instance.get_runs(limit=1)[0].run_id
-        return any(words in entry.user_message for entry in self._instance.all_logs(last))
+        last = self.instance.get_runs(limit=1)[0].run_id
+        return any(words in entry.user_message for entry in self.instance.all_logs(last))
 
     def sql(self, statement: str) -> list[tuple[Any, ...]]:
         """Do by hand what a person does to the destination."""

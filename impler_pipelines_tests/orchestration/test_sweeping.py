@@ -367,6 +367,22 @@ class TestTicks:
 
 
 class TestArtifacts:
+    @pytest.mark.parametrize(
+        ("name", "setting"),
+        [("upload-1/file", "keep_uploads_days"), ("kept-1/2.feed", "keep_rejects_days")],
+    )
+    def test_what_is_kept_for_another_run_goes_at_its_own_age(
+        self, aging: Aging, name: str, setting: str
+    ) -> None:
+        artifacts = aging.world.runtime.artifacts
+        artifacts.open(name, "wb").close()
+        day = dt.timedelta(days=1)
+        aging.sweep(later=9 * day, keep_failed_artifacts_hours=0, **{setting: 10})
+        aging.sweep(later=99 * day, keep_failed_artifacts_hours=0, **{setting: None})
+        assert artifacts.exists(name)
+        aging.sweep(later=111 * day, keep_failed_artifacts_hours=9999, **{setting: 10})
+        assert not artifacts.exists(name)
+
     def test_what_a_failed_run_left_goes_with_its_references(self, aging: Aging) -> None:
         job = aging.world.add_import_job()
         aging.world.feeds.routes.clear()

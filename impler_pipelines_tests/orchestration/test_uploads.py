@@ -78,7 +78,7 @@ class Desk:
         runtime = Runtime(self.scene.settings, retry_waits=(0.0, 0.0, 0.0))
         try:
             build_manual_job(runtime).execute_in_process(
-                instance=self.scene._instance,
+                instance=self.scene.instance,
                 raise_on_error=False,
                 tags={RUN_ID_TAG: asked["_id"], IMPORT_JOB_TAG: self.scene.job_id},
             )
@@ -237,6 +237,11 @@ class TestRefusals:
         assert answer.status_code == 422, answer.text
         assert fields(answer.json()) == [field]
 
+    def test_leave_no_file_behind(self, desk: Desk) -> None:
+        desk.scene.sql("ALTER TABLE impler.import_jobs ADD CHECK (upload IS NULL)")
+        assert desk.post(CSV).status_code == 500
+        assert not [*(desk.scene.settings.home / "artifacts").glob("upload-*")]
+
     def test_without_a_file(self, desk: Desk) -> None:
         path = f"/v1/uploads/{desk.scene.template['_id']}"
         answer = desk.scene.api.http.post(path, data={"externalUserId": "ann"})
@@ -310,6 +315,15 @@ class TestRejectsAgain:
         assert scene.rows() == [("/1", "Lamp", 10.5)]
         rejects = scene.api.ok("GET", f"/v1/import-jobs/{scene.job_id}/runs/{run['_id']}/rejects")
         assert rejects[0]["index"] == 1
+
+    def test_a_run_that_is_asked_for_is_a_whole_one(self, scene: Scene) -> None:
+        scene.add_import_job()
+        scene.serve(rss(("Lamp", "/1", "10.5"), ("Rug", "/2", "cheap")))
+        first = scene.run().run
+        path = f"/v1/import-jobs/{scene.job_id}/runs"
+        part = scene.api.ok("POST", f"{path}/{first['_id']}/rejects/retry", status=202)
+        whole = scene.api.ok("POST", path, status=202)
+        assert (whole["_id"] != part["_id"], whole["_rejectsOf"]) == (True, None)
 
     def test_only_of_the_last_load(self, scene: Scene) -> None:
         scene.add_import_job()

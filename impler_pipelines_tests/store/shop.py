@@ -29,7 +29,7 @@ from impler_pipelines.model import (
     Unit,
 )
 from impler_pipelines.store import import_jobs, projects, runs, templates
-from impler_pipelines.store.destinations import TableSpec
+from impler_pipelines.store.destinations import DestinationSpec, TableSpec
 from impler_pipelines.store.engine import transaction
 from impler_pipelines.store.import_jobs import NewImportJob
 from impler_pipelines.store.secrets import SecretBox
@@ -127,7 +127,7 @@ class Shop:
             )
             import_jobs.settle_template(connection, self.template_id, now=now)
 
-    def add_template(self, *specs: TableSpec, project_id: str | None = None) -> Template:
+    def add_template(self, *specs: DestinationSpec, project_id: str | None = None) -> Template:
         return self.do(
             templates.create_template,
             self.box,

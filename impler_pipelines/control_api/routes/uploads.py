@@ -13,12 +13,11 @@ from impler_pipelines.control_api.routes.parameters import FoundTemplate
 from impler_pipelines.control_api.schemas.import_jobs import ImportJobRead
 from impler_pipelines.control_api.schemas.problems import problems
 from impler_pipelines.control_api.store_access import ApiSettings, Store
-from impler_pipelines.control_api.upload_requests import read_form, read_new_upload
+from impler_pipelines.control_api.upload_requests import new_upload, read_file, read_form
 from impler_pipelines.control_api.views import import_job_view
-from impler_pipelines.errors import StateConflict
-from impler_pipelines.model import TemplateMode
 from impler_pipelines.orchestration.artifacts import Artifacts
-from impler_pipelines.store.import_jobs import take_upload
+from impler_pipelines.orchestration.uploads import kept
+from impler_pipelines.store.import_jobs import refuse_unless_manual, take_upload
 
 router = APIRouter(prefix="/v1/uploads", tags=["Uploads"])
 
@@ -47,17 +46,14 @@ def upload_file(
     the file is run at once, by the Dagster job `manual_import`; otherwise the answer is in
     `MAPPING`, and `PUT …/mappings` runs it. 422 for a file that can't be read.
     """
-    if template.mode is not TemplateMode.MANUAL:
-        raise StateConflict(
-            f"Template {template.name!r} is of mode 'automatic': it takes the URL of a feed, no"
-            " file. Set its mode to 'manual' to upload files."
-        )
+    refuse_unless_manual(template.name, template.mode)
     form = read_form(external_user_id, extra, mappings, template.columns)
-    new = read_new_upload(form, file, record_path, feeds, Artifacts(settings.artifacts_base_url))
-    with store.transaction() as connection:
+    reading = read_file(form, file, record_path, template.columns, feeds)
+    artifacts = Artifacts(settings.artifacts_base_url)
+    with kept(artifacts, file.file) as path, store.transaction() as connection:
         job = take_upload(
             connection,
-            new,
+            new_upload(form, file, reading, path),
             project_id=project_id,
             template_id=template.id,
             now=dt.datetime.now(dt.UTC),

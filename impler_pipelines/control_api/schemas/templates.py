@@ -182,7 +182,11 @@ class TableRead(Read):
 
 
 class WebhookRead(Read):
-    """A webhook. Pages are signed with ``signingSecret`` (Standard Webhooks)."""
+    """A webhook. Pages are signed with ``signingSecret`` (Standard Webhooks).
+
+    It is null where the present IMPLER_SECRET_KEY does not open it: restore the key, or send the
+    destination anew, without its ``_id``.
+    """
 
     id: Identifier = Field(alias="_id")
     type: Literal["webhook"] = "webhook"
@@ -193,7 +197,7 @@ class WebhookRead(Read):
     retry_interval: float
     include_invalid: bool
     changes_only: bool
-    signing_secret: str
+    signing_secret: str | None
 
 
 DestinationRead = Annotated[TableRead | WebhookRead, Field(discriminator="type")]

@@ -22,7 +22,11 @@ from impler_pipelines.store.import_jobs.states import (
     settle,
     settle_template,
 )
-from impler_pipelines.store.import_jobs.uploads import NewUpload, take_upload
+from impler_pipelines.store.import_jobs.uploads import (
+    NewUpload,
+    refuse_unless_manual,
+    take_upload,
+)
 
 __all__ = [
     "LIVE",
@@ -39,6 +43,7 @@ __all__ = [
     "overdue_import_jobs",
     "pause_import_job",
     "postpone",
+    "refuse_unless_manual",
     "resume_import_job",
     "settle",
     "settle_template",

@@ -65,11 +65,7 @@ def take_upload(
     ).one_or_none()
     if template is None:
         raise NotFound("template", template_id)
-    if template.mode != TemplateMode.MANUAL:
-        raise StateConflict(
-            f"Template {template.name!r} is of mode 'automatic': it takes the URL of a feed, no"
-            " file. Set its mode to 'manual' to upload files."
-        )
+    refuse_unless_manual(template.name, template.mode)
     known = connection.execute(
         select(import_jobs.c.id, import_jobs.c.mappings)
         .where(
@@ -121,6 +117,15 @@ def take_upload(
     return tell(
         "import_job.uploaded", get_import_job(connection, project_id=project_id, job_id=job_id)
     )
+
+
+def refuse_unless_manual(name: str, mode: str) -> None:
+    """Raise ``StateConflict`` for a template that takes feeds."""
+    if mode != TemplateMode.MANUAL:
+        raise StateConflict(
+            f"Template {name!r} is of mode 'automatic': it takes the URL of a feed, no file."
+            " Set its mode to 'manual' to upload files."
+        )
 
 
 def _that_fit(

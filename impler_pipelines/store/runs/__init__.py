@@ -44,6 +44,7 @@ from impler_pipelines.store.runs.kept import (
 )
 from impler_pipelines.store.runs.rejects import (
     list_rejects,
+    reject_batches,
     reject_fields,
     reject_places,
     replace_rejects,
@@ -77,6 +78,7 @@ __all__ = [
     "record_load",
     "record_unchanged",
     "refuse_if_unwanted",
+    "reject_batches",
     "reject_fields",
     "reject_places",
     "replace_rejects",

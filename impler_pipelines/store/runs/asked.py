@@ -68,7 +68,11 @@ def run_now(connection: Connection, job_id: str, *, now: dt.datetime) -> Run:
             status=status,
         )
     queued = connection.execute(
-        select(runs).where(runs.c.import_job_id == job_id, runs.c.status == RunStatus.QUEUED)
+        select(runs).where(
+            runs.c.import_job_id == job_id,
+            runs.c.status == RunStatus.QUEUED,
+            runs.c.rejects_of.is_(None),  # a part of a feed is not what is asked for
+        )
     ).first()
     if queued is not None:
         return _run(queued)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
@@ -51,6 +51,14 @@ def list_rejects(
         Reject(row.place, row.record, CELL_ERRORS.validate_python(row.errors))
         for row in connection.execute(query)
     ]
+
+
+def reject_batches(connection: Connection, run_id: str) -> Iterator[list[Reject]]:
+    """All of a Run's rejects in the feed's order, a thousand at a time."""
+    after = None
+    while batch := list_rejects(connection, run_id, limit=_REJECTS_A_STATEMENT, after=after):
+        yield batch
+        after = batch[-1].index
 
 
 def reject_places(connection: Connection, run_id: str) -> frozenset[int]:
