@@ -278,6 +278,7 @@ class ImportJob:
     valid_records: int | None
     invalid_records: int | None
     consecutive_failures: int
+    failing_since: dt.datetime | None
     last_error: str | None
     last_run: dt.datetime | None
     created_at: dt.datetime
@@ -301,7 +302,7 @@ class Run:
 
     ``deletions_held``: how many rows a mirror was stopped from deleting; ``deletions_confirmed``:
     how many this run may delete, whatever their share. ``rejects_of`` names the run whose rejects
-    alone this one runs again.
+    alone this one runs again. ``from_failed_op``: it waits to go on from the op that failed.
     """
 
     id: str
@@ -331,6 +332,7 @@ class Run:
     deletions_confirmed: int | None = None
     rejects_of: str | None = None
     upload: Upload | None = None
+    from_failed_op: bool = False
 
 
 @dataclass(frozen=True)
@@ -378,10 +380,11 @@ class WebhookPage:
     """One page of a run's rows, or of its rejects, on its way to a webhook.
 
     ``id`` is its ``webhook-id``, which stays over all tries. ``error`` and ``http_status`` are the
-    last try's.
+    last try's. ``event`` names what a project is told of; such a page has no records.
     """
 
     id: str
+    event: str | None
     template_id: str
     destination_id: str
     import_job_id: str

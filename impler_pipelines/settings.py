@@ -66,6 +66,7 @@ class Settings(BaseSettings):
     allow_private_addresses: bool = False
     max_feed_bytes: int = Field(default=2 * GIB, gt=0)
     fetch_timeout_seconds: float = Field(default=300, gt=0)
+    max_run_seconds: float = Field(default=7200, gt=0)
     max_redirects: int = Field(default=10, ge=0)
     max_header_bytes: int = Field(default=256 * 1024, gt=0)
     max_prolog_bytes: int = Field(default=1024**2, gt=0)

@@ -56,6 +56,11 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ[_CONTROLLER] = str(os.getpid())
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Half as many workers more than cores: those that run whole stacks mostly wait for them."""
+    return (os.cpu_count() or 1) * 3 // 2
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """In the controller: stop the server, if any test started it, and remove its data."""
     if hasattr(config, "workerinput") or os.environ.get(_CONTROLLER) != str(os.getpid()):

@@ -12,11 +12,12 @@ from sqlalchemy.engine import make_url
 
 from impler_pipelines.control_api.addresses import AddressCheck
 from impler_pipelines.control_api.gathering import Gathered
+from impler_pipelines.control_api.schemas.project_webhook import ProjectWebhookBody
 from impler_pipelines.control_api.schemas.templates import DestinationBody
 from impler_pipelines.control_api.source_requests import plain_url, whole_header
 from impler_pipelines.destinations.engines import check_destination_url
 from impler_pipelines.destinations.names import check_table_name, default_table_name
-from impler_pipelines.errors import FieldProblem, RequestInvalid
+from impler_pipelines.errors import FieldProblem, RequestInvalid, UrlRefused
 from impler_pipelines.model import (
     Destination,
     LoadMode,
@@ -63,7 +64,7 @@ def read_destinations(
         if body.id is not None and body.id in {spec.id for spec in specs}:
             gathered.add(f"{field}._id", "comes twice")
             continue
-        with gathered.check(f"{field}.{'callbackUrl' if body.type == 'webhook' else 'url'}"):
+        with gathered.check(_at(field, "callbackUrl" if body.type == "webhook" else "url")):
             _refuse_other_fields(body, field)
             if body.type == "webhook":
                 specs.append(_webhook(body, field, kept, check_address))
@@ -71,6 +72,25 @@ def read_destinations(
                 specs.append(_table(body, field, default_table, kept, check_address))
     gathered.raise_any()
     return specs
+
+
+def read_project_webhook(
+    body: ProjectWebhookBody, *, stored: WebhookDestination | None, check_address: AddressCheck
+) -> WebhookSpec:
+    """The webhook that a project asks for; what is not given stays as ``stored`` has it.
+
+    Raises ``RequestInvalid`` naming the field.
+    """
+    given = body.model_dump(exclude_unset=True, by_alias=True)
+    asked = DestinationBody.model_validate({"type": "webhook", **given})
+    try:
+        return _webhook(asked, "", stored, check_address)
+    except UrlRefused as error:
+        raise RequestInvalid.of("callbackUrl", str(error)) from error
+
+
+def _at(field: str, name: str) -> str:
+    return f"{field}.{name}" if field else name
 
 
 def _refuse_other_fields(body: DestinationBody, field: str) -> None:
@@ -123,7 +143,7 @@ def _webhook(
     kept = stored if isinstance(stored, WebhookDestination) else None
     _refuse_another_type(stored, kept, field)
     if body.callback_url is None and kept is None:
-        raise RequestInvalid.of(f"{field}.callbackUrl", "is required")
+        raise RequestInvalid.of(_at(field, "callbackUrl"), "is required")
     url, from_userinfo = plain_url(body.callback_url or (kept.callback_url if kept else ""))
     _check_receiver(url, check_address)
     gathered = Gathered()
@@ -132,7 +152,7 @@ def _webhook(
         given = _in_field(field, body)
     if given and from_userinfo:
         reason = "holds a user and password, and an auth header is given too: one can be sent"
-        gathered.add(f"{field}.callbackUrl", reason)
+        gathered.add(_at(field, "callbackUrl"), reason)
     gathered.raise_any()
     untouched = not (body.model_fields_set & _HEADER_FIELDS or from_userinfo)
     former = kept or WebhookDestination("", url, "")
@@ -153,7 +173,7 @@ def _in_field(field: str, body: DestinationBody) -> SourceAuth | None:
         return whole_header(body.auth_header_name, body.auth_header_value)
     except RequestInvalid as error:
         raise RequestInvalid(
-            [FieldProblem(f"{field}.{one.field}", one.message) for one in error.problems]
+            [FieldProblem(_at(field, one.field), one.message) for one in error.problems]
         ) from error
 
 

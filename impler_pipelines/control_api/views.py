@@ -10,6 +10,7 @@ from impler_pipelines.control_api.schemas.import_jobs import (
     ImportJobSummary,
     MappingRead,
 )
+from impler_pipelines.control_api.schemas.project_webhook import ProjectWebhookRead
 from impler_pipelines.control_api.schemas.templates import (
     TableRead,
     TemplateRead,
@@ -23,6 +24,7 @@ from impler_pipelines.model import (
     Interval,
     SqlDestination,
     Template,
+    WebhookDestination,
 )
 from impler_pipelines.scheduling import describe, interval_to_json
 from impler_pipelines.store.import_jobs import timing_of
@@ -45,14 +47,25 @@ def destination_view(destination: Destination) -> TableRead | WebhookRead:
     """One destination of a template: without the value of its header, user or password."""
     if isinstance(destination, SqlDestination):
         return TableRead.model_validate(destination)
-    auth = destination.auth
+    return WebhookRead.model_validate(_shown(destination))
+
+
+def project_webhook_view(webhook: WebhookDestination) -> ProjectWebhookRead:
+    """The webhook that gets a project's events, without the value of its header."""
+    shown = _shown(webhook)
+    return ProjectWebhookRead.model_validate(
+        {name: shown[name] for name in ProjectWebhookRead.model_fields}
+    )
+
+
+def _shown(webhook: WebhookDestination) -> dict[str, Any]:
     shown = {
-        **vars(destination),
-        "auth_header_name": auth.header_name if auth else None,
-        "signing_secret": destination.signing_secret or None,
+        **vars(webhook),
+        "auth_header_name": webhook.auth.header_name if webhook.auth else None,
+        "signing_secret": webhook.signing_secret or None,
     }
     del shown["auth"]
-    return WebhookRead.model_validate(shown)
+    return shown
 
 
 def import_job_view(job: ImportJob) -> ImportJobRead:
@@ -106,6 +119,7 @@ def _fields(job: ImportJob) -> dict[str, Any]:
         "valid_records": job.valid_records,
         "invalid_records": job.invalid_records,
         "consecutive_failures": job.consecutive_failures,
+        "failing_since": job.failing_since,
         "last_error": job.last_error,
         "last_run": job.last_run,
         "created_at": job.created_at,

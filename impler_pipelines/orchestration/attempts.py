@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from dagster import (
+    DagsterExecutionInterruptedError,
     DagsterRun,
     Failure,
     HookContext,
@@ -45,7 +46,8 @@ from impler_pipelines.orchestration.names import (
 from impler_pipelines.orchestration.op_log import OpLog
 from impler_pipelines.orchestration.reporting import failed, retrying
 from impler_pipelines.orchestration.runtime import Runtime, utc_now
-from impler_pipelines.store import import_jobs, plans, runs
+from impler_pipelines.store import plans, runs
+from impler_pipelines.store.due_times import postpone
 
 
 class Attempt:
@@ -122,6 +124,21 @@ class Attempt:
             return FeedState()
         return known
 
+    def report(self, done: int, unit: str) -> None:
+        """Tell how far the op is; called between batches, where a Run that is cancelled stops.
+
+        Raises ``RunCancelled`` within seconds after the Run, or its import job, has ended.
+        """
+        if self._heartbeat and self._heartbeat.unheard:
+            with self.runtime.transaction() as connection:
+                runs.refuse_if_unwanted(
+                    connection,
+                    job_id=self.import_job_id,
+                    run_id=self.run_id,
+                    dagster_run_id=self.dagster_run_id,
+                )
+        self.runtime.report(self._context.op.name, done, unit)
+
     def say(self, words: str) -> None:
         """Write a line into the Dagster run's log."""
         self._context.log.info(words)
@@ -195,7 +212,9 @@ class Attempt:
         """True where the error has been dealt with; raises Dagster's word for one of ours."""
         if isinstance(error, RunCancelled):
             self._cancel(str(error))
-            return True
+            # Dagster's way to end a run as canceled, from within.
+            self._context.instance.report_run_canceling(self._context.run, message=str(error))
+            raise DagsterExecutionInterruptedError(str(error)) from None
         if isinstance(error, FeedRefused | FeedUnavailable) and self._run and error.status:
             self.note(http_status=error.status)
         if isinstance(error, DeletionsHeld):
@@ -238,7 +257,7 @@ class Attempt:
             return
         until = utc_now() + timedelta(seconds=asked_pause(error))
         with self.runtime.transaction() as connection:
-            import_jobs.postpone(connection, self.import_job_id, until=until)
+            postpone(connection, self.import_job_id, until=until)
 
     def _cancel(self, reason: str) -> None:
         """End the Run as CANCELLED, also one that was not allowed to begin."""
@@ -272,8 +291,14 @@ class _Heartbeat:
     def __init__(self, runtime: Runtime, run_id: str, dagster_run_id: str) -> None:
         self._runtime, self._run_id, self._dagster_run_id = runtime, run_id, dagster_run_id
         self._stopped = threading.Event()
+        self._unheard = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         self._thread.start()
+
+    @property
+    def unheard(self) -> bool:
+        """Whether the last beat found the Run ended, or in another's hands."""
+        return self._unheard.is_set()
 
     def stop(self) -> None:
         """End the thread; waits for a beat that is under way."""
@@ -284,12 +309,14 @@ class _Heartbeat:
         while not self._stopped.wait(runs.HEARTBEAT_SECONDS):
             try:
                 with self._runtime.transaction() as connection:
-                    runs.beat(
+                    heard = runs.beat(
                         connection,
                         self._run_id,
                         dagster_run_id=self._dagster_run_id,
                         now=utc_now(),
                     )
+                if not heard:
+                    self._unheard.set()
             except StoreUnavailable:
                 continue  # the op itself will meet the store's absence, and says so
 

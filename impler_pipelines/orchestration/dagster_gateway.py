@@ -45,6 +45,13 @@ _LAUNCH = """mutation ($params: ExecutionParams!) {
     ... on PythonError { message }
   }
 }"""
+_GO_ON = """mutation ($params: ReexecutionParams!) {
+  launchRunReexecution(reexecutionParams: $params) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+  }
+}"""
 _START = """mutation ($selector: ScheduleSelector!) {
   startSchedule(scheduleSelector: $selector) {
     __typename ... on PythonError { message } ... on ScheduleNotFoundError { message }
@@ -70,7 +77,7 @@ _SCHEDULES = """query ($selector: RepositorySelector!) {
 _RUNS = """query ($filter: RunsFilter!, $limit: Int) {
   runsOrError(filter: $filter, limit: $limit) {
     __typename
-    ... on Runs { results { runId status jobName rootRunId startTime } }
+    ... on Runs { results { runId status jobName rootRunId startTime endTime } }
     ... on PythonError { message }
   }
 }"""
@@ -85,7 +92,7 @@ _TERMINATE = """mutation ($id: String!) {
 class DagsterRun:
     """A Dagster run; ``ended`` is SUCCESS, FAILED or CANCELLED, None while it is not over.
 
-    ``root_id`` is the first run of those that were executed again; ``started_at`` is in UTC.
+    ``root_id`` is the first run of those that were executed again; the times are in UTC.
     """
 
     id: str
@@ -93,6 +100,7 @@ class DagsterRun:
     job_name: str
     root_id: str
     started_at: dt.datetime | None
+    ended_at: dt.datetime | None = None
 
 
 class DagsterGateway:
@@ -129,17 +137,27 @@ class DagsterGateway:
         self, job_name: str, tags: Mapping[str, str], *, again: DagsterRun | None = None
     ) -> str:
         """Launch a run of the Dagster job, ``again`` after one; returns its Dagster run id."""
-        metadata: dict[str, object] = {"tags": [{"key": k, "value": v} for k, v in tags.items()]}
+        metadata: dict[str, object] = {"tags": _tag_list(tags)}
         if again is not None:  # the UI groups them, and the run knows that it is not the first
             metadata |= {"parentRunId": again.id, "rootRunId": again.root_id}
         params = {
             "selector": {**_SELECTOR, "jobName": job_name},
             "executionMetadata": metadata,
         }
-        answer = self._ask(_LAUNCH, params=params)["launchRun"]
-        if answer["__typename"] != "LaunchRunSuccess":
-            raise DagsterRefused(f"{job_name} was not launched: {_reason(answer)}")
-        return str(answer["run"]["runId"])
+        return _launched(job_name, self._ask(_LAUNCH, params=params)["launchRun"])
+
+    def go_on(self, failed: DagsterRun, tags: Mapping[str, str]) -> str:
+        """Execute a failed run again from the op that failed; returns the new Dagster run id.
+
+        It has the failed run's tags, and ``tags`` in their place.
+        """
+        params = {
+            "parentRunId": failed.id,
+            "strategy": "FROM_FAILURE",
+            "extraTags": _tag_list(tags),
+        }
+        answer = self._ask(_GO_ON, params=params)["launchRunReexecution"]
+        return _launched(failed.job_name, answer)
 
     def start_schedule(self, schedule_name: str) -> None:
         """Switch a schedule on; one that runs stays as it is."""
@@ -218,15 +236,29 @@ class DagsterGateway:
         return data
 
 
+def _tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"key": key, "value": value} for key, value in tags.items()]
+
+
+def _launched(job_name: str, answer: Mapping[str, Any]) -> str:
+    if answer["__typename"] != "LaunchRunSuccess":
+        raise DagsterRefused(f"{job_name} was not launched: {_reason(answer)}")
+    return str(answer["run"]["runId"])
+
+
 def _dagster_run(result: Mapping[str, Any]) -> DagsterRun:
-    started = result["startTime"]
     return DagsterRun(
         id=result["runId"],
         ended=_ENDED.get(result["status"]),
         job_name=result["jobName"],
         root_id=result["rootRunId"] or result["runId"],
-        started_at=dt.datetime.fromtimestamp(started, dt.UTC) if started else None,
+        started_at=_moment(result["startTime"]),
+        ended_at=_moment(result["endTime"]),
     )
+
+
+def _moment(seconds: float | None) -> dt.datetime | None:
+    return dt.datetime.fromtimestamp(seconds, dt.UTC) if seconds else None
 
 
 def _reason(answer: Mapping[str, Any]) -> str:

@@ -10,9 +10,9 @@ import pyarrow as pa
 from impler_pipelines.errors import MappingInvalid
 from impler_pipelines.extraction import Limits, RecordStream, extract_records
 from impler_pipelines.model import ImportPlan, Upload
+from impler_pipelines.orchestration.attempts import Attempt
 from impler_pipelines.orchestration.limits import feed_limits
 from impler_pipelines.orchestration.references import FetchedFeed
-from impler_pipelines.orchestration.runtime import Runtime
 from impler_pipelines.orchestration.tabular import batch_writer
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Extracted:
 
 
 def extract_to_artifact(
-    runtime: Runtime, plan: ImportPlan, feed: FetchedFeed, path: str
+    attempt: Attempt, plan: ImportPlan, feed: FetchedFeed, path: str
 ) -> Extracted:
     """Write the mapped headings' text, one row a record, to ``path``.
 
@@ -37,6 +37,7 @@ def extract_to_artifact(
     """
     if not plan.mappings:
         raise MappingInvalid("No column is mapped: map one or more to a path of the feed.")
+    runtime = attempt.runtime
     schema = pa.schema([(mapping.key, pa.string()) for mapping in plan.mappings])
     with runtime.artifacts.open(feed.path) as source:
         stream = records_of(
@@ -46,7 +47,7 @@ def extract_to_artifact(
             for batch in stream:
                 writer.write_batch(batch)
                 pa.default_memory_pool().release_unused()  # Arrow keeps what was freed
-                runtime.report("extract_records", stream.records, "records")
+                attempt.report(stream.records, "records")
     gone = set(stream.missing_paths) if stream.records else set()
     _refuse_if_required(plan, gone)
     missing = tuple(f"No record has a value at {path}." for path in sorted(gone))

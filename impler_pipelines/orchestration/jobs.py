@@ -13,7 +13,12 @@ from impler_pipelines.orchestration.descriptions import (
     job_description,
     job_metadata,
 )
-from impler_pipelines.orchestration.names import MANUAL_JOB, fetching_host, job_name
+from impler_pipelines.orchestration.names import (
+    MANUAL_JOB,
+    MAX_RUNTIME_TAG,
+    fetching_host,
+    job_name,
+)
 from impler_pipelines.orchestration.ops import (
     extract_records,
     fetch_feed,
@@ -74,7 +79,7 @@ def _job(
         name=name,
         description=description,
         metadata=metadata,
-        tags=tags,
+        tags={**(tags or {}), MAX_RUNTIME_TAG: f"{runtime.settings.max_run_seconds:g}"},
         executor_def=in_process_executor,
         hooks={record_failure},
         resource_defs={

@@ -23,6 +23,7 @@ from impler_pipelines.model import (
     Run,
     SqlDestination,
 )
+from impler_pipelines.orchestration.attempts import Attempt
 from impler_pipelines.orchestration.kept_feeds import forget_feed, keep_feed
 from impler_pipelines.orchestration.places import in_store, opened
 from impler_pipelines.orchestration.references import MappedRows
@@ -32,9 +33,7 @@ from impler_pipelines.sources.urls import public_url
 from impler_pipelines.store import runs
 
 
-def load_all(
-    runtime: Runtime, plan: ImportPlan, run: Run, mapped: MappedRows
-) -> dict[str, LoadCounts]:
+def load_all(attempt: Attempt, plan: ImportPlan, mapped: MappedRows) -> dict[str, LoadCounts]:
     """Load the rows into each table and leave pages for each webhook; destination id → counts.
 
     Ends the Run as SUCCESS. Where the last table is in the store's own database the Run is recorded
@@ -43,6 +42,7 @@ def load_all(
     deleted or the Run cancelled meanwhile, ``DeletionsHeld`` for a mirror that would lose too many
     rows; what the table at hand had taken is rolled back.
     """
+    runtime, run = attempt.runtime, attempt.run
     with runtime.transaction() as store:
         runs.begin_load(store, **_attempt(run))
     counts: dict[str, LoadCounts] = {}
@@ -66,7 +66,7 @@ def load_all(
                     runs.refuse_if_unwanted(store, **_attempt(run))
 
         with logs.after_commit():
-            _load_one(runtime, plan, run, mapped, destination, finish)
+            _load_one(attempt, plan, mapped, destination, finish)
     if not ordered or not in_store(runtime, ordered[-1]):
         with runtime.transaction() as store:
             _record(runtime, store, plan, run, mapped, counts)
@@ -90,13 +90,13 @@ def describe_destination(
 
 
 def _load_one(
-    runtime: Runtime,
+    attempt: Attempt,
     plan: ImportPlan,
-    run: Run,
     mapped: MappedRows,
     destination: SqlDestination,
     finish: Callable[[Connection, LoadCounts], None],
 ) -> None:
+    runtime, run = attempt.runtime, attempt.run
     with opened(runtime, destination) as engine:
         load_rows(
             engine,
@@ -111,7 +111,7 @@ def _load_one(
                 loaded_at=utc_now(),
             ),
             finish=finish,
-            on_progress=lambda done: runtime.report("load_rows", done, "rows"),
+            on_progress=lambda done: attempt.report(done, "rows"),
         )
 
 

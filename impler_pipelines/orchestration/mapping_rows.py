@@ -61,7 +61,7 @@ def map_to_artifacts(
             filtered += mapped.filtered
             valid += mapped.rows.num_rows
             invalid += len(mapped.rejects)
-            attempt.runtime.report("map_columns", records, "records")
+            attempt.report(records, "records")
     previews.update(preview.tables())
     return MappedRows(
         rows_path,

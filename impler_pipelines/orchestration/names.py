@@ -21,6 +21,7 @@ FEED_HOST_TAG = "impler/feed_host"
 FETCHING_HOST_TAG = "impler/fetching_host"
 REQUEST_ID_TAG = "impler/request_id"
 TRIGGER_TAG = "impler/trigger"
+MAX_RUNTIME_TAG = "dagster/max_runtime"  # seconds; Dagster's monitoring stops what runs longer
 
 _JOB = re.compile(r"import_([0-9a-f]{24})")
 _SCHEDULE = re.compile(r"import_([0-9a-f]{24})_schedule")

@@ -98,7 +98,7 @@ def extract_records(
     with Attempt(context) as attempt:
         plan = attempt.begin()
         path, watch = attempt.path("records.arrow"), reporting.Stopwatch()
-        found = extract_to_artifact(attempt.runtime, plan, feed, path)
+        found = extract_to_artifact(attempt, plan, feed, path)
         attempt.note(records=found.records, warnings=list(found.warnings))
         for warning in found.warnings:
             context.log.warning(warning)
@@ -154,7 +154,7 @@ def load_rows(context: OpExecutionContext, mapped: MappedRows) -> Iterator[Asset
 
     with Attempt(context) as attempt:
         plan, watch = attempt.begin(), reporting.Stopwatch()
-        counts = load_all(attempt.runtime, plan, attempt.run, mapped)
+        counts = load_all(attempt, plan, mapped)
         load = reporting.Load(plan, attempt.run_id, mapped.invalid, watch.seconds)
         for warning in kept_rows_warnings(plan, mapped):
             context.log.warning(warning)

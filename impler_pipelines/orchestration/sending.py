@@ -110,11 +110,12 @@ class Sender:
         except SecretUnreadable as error:
             return None, Answer(None, f"{error}.")
         if webhook is None:
-            return None, Answer(None, "The template no longer has this webhook.", final=True)
+            return None, Answer(None, "This webhook was removed.", final=True)
         return webhook, self._post(webhook, claimed)
 
     def _post(self, webhook: WebhookDestination, claimed: ClaimedPage) -> Answer:
-        text = body(claimed.data, _envelope(claimed))
+        page = claimed.page
+        text = body(claimed.data, _of_event(page) if page.event else _envelope(claimed))
         headers = signed_headers(
             text, secret=webhook.signing_secret, message_id=claimed.page.id, at=utc_now()
         )
@@ -166,6 +167,11 @@ def _envelope(claimed: ClaimedPage) -> dict[str, Any]:
         "templateId": page.template_id,
         "externalUserId": claimed.external_user_id,
     }
+
+
+def _of_event(page: WebhookPage) -> dict[str, Any]:
+    """As Standard Webhooks advises it: what it is and when it was, beside its data."""
+    return {"type": page.event, "timestamp": page.created_at.astimezone(dt.UTC).isoformat()}
 
 
 def _again_at(

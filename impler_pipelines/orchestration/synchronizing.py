@@ -20,6 +20,7 @@ from impler_pipelines.orchestration.names import (
 from impler_pipelines.orchestration.runtime import Runtime
 from impler_pipelines.store import import_jobs, runs, sync
 from impler_pipelines.store.due import claim_due_run
+from impler_pipelines.store.due_times import overdue_import_jobs
 from impler_pipelines.store.sync import Definition, Launch, Silent
 
 # Ticks come within seconds of a due time; one that is this late was lost with its daemon.
@@ -67,7 +68,7 @@ class Synchronizer:
         """Claim due times whose tick was lost, complete import jobs past their end."""
         with self._runtime.transaction() as connection:
             import_jobs.complete_ended_import_jobs(connection, now=self.now)
-            lost = import_jobs.overdue_import_jobs(connection, before=self.now - _LOST_TICK)
+            lost = overdue_import_jobs(connection, before=self.now - _LOST_TICK)
         for job_id in lost:
             with self._runtime.transaction() as connection:
                 claim = claim_due_run(connection, job_id, now=self.now)
@@ -174,10 +175,19 @@ class Synchronizer:
                 name = job_name(launch.job_id)
                 tags |= fetching_host(launch.url)
             again = former[0] if former else None
-            dagster_run_id = gateway.launch_run(name, tags, again=again)
+            if again is not None and self._can_go_on(launch, again):
+                dagster_run_id = gateway.go_on(again, tags)
+            else:
+                dagster_run_id = gateway.launch_run(name, tags, again=again)
             self.done.append(f"Launched run {launch.run_id} of {launch.job_id}")
         with self._runtime.transaction() as connection:
             sync.note_launched(connection, launch.run_id, dagster_run_id)
+
+    def _can_go_on(self, launch: Launch, former: DagsterRun) -> bool:
+        """Whether what a failed run had done is still there, for a Run that is to go on from it."""
+        if not launch.from_failed_op or former.ended != "FAILED":
+            return False
+        return self._runtime.artifacts.exists(launch.run_id)
 
     def _settle(self, run: Silent, dagster_run: DagsterRun | None) -> None:
         """Settle a Run whose Dagster run is over or gone, or whose process is dead."""
@@ -185,6 +195,7 @@ class Synchronizer:
         if dagster_run and not dagster_run.ended:
             gateway.cancel_run(run.dagster_run_id)  # or it would be in the next launch's way
         cancelled = dagster_run is not None and dagster_run.ended == "CANCELLED"
+        too_long = not cancelled and self._took_too_long(dagster_run)
         lost = not cancelled and len(gateway.find_runs(run.run_id)) >= MAX_LAUNCHES
         with self._runtime.transaction() as connection:
             if cancelled:
@@ -192,6 +203,15 @@ class Synchronizer:
                     connection,
                     run.run_id,
                     reason="Cancelled in Dagster.",
+                    now=self.now,
+                    dagster_run_id=run.dagster_run_id,
+                )
+            elif too_long:
+                runs.fail_run(
+                    connection,
+                    run.run_id,
+                    error=f"The run was stopped after {self._longest:g} seconds (setting"
+                    " IMPLER_MAX_RUN_SECONDS). Nothing of it is loaded.",
                     now=self.now,
                     dagster_run_id=run.dagster_run_id,
                 )
@@ -206,5 +226,16 @@ class Synchronizer:
                 )
             else:
                 runs.give_back(connection, run.run_id, dagster_run_id=run.dagster_run_id)
-        what = "Cancelled" if cancelled else "Gave up" if lost else "Queued again"
-        self.done.append(f"{what} run {run.run_id}, whose process had ended in silence")
+        what = "Cancelled" if cancelled else "Gave up" if lost or too_long else "Queued again"
+        why = "which took too long" if too_long else "whose process had ended in silence"
+        self.done.append(f"{what} run {run.run_id}, {why}")
+
+    @property
+    def _longest(self) -> float:
+        return self._runtime.settings.max_run_seconds
+
+    def _took_too_long(self, run: DagsterRun | None) -> bool:
+        """Dagster stops a run at its limit and calls it failed, which its process may not see."""
+        if run is None or run.ended != "FAILED" or run.started_at is None or run.ended_at is None:
+            return False
+        return (run.ended_at - run.started_at).total_seconds() >= self._longest

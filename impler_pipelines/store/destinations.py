@@ -90,7 +90,7 @@ def replace_destinations(
         if spec.id is not None and (kept is None or kept.type != kind):
             raise RequestInvalid.of(f"{field}._id", "this template has no destination of that id")
         values = (
-            _webhook_values(box, spec, kept)
+            webhook_values(box, spec, kept)
             if isinstance(spec, WebhookSpec)
             else _table_values(box, spec, kept, claims, field)
         )
@@ -128,12 +128,18 @@ def shown_destinations(
     """
     found: dict[str, tuple[Destination, ...]] = dict.fromkeys(template_ids, ())
     for row in _rows(connection, template_ids):
-        try:
-            one = _read(row, box)
-        except SecretUnreadable:
-            one = _webhook_of(row, signing_secret="", auth=None)
+        one = shown_webhook(row, box) if row.type == _WEBHOOK else _table(row)
         found[row.template_id] += (one,)
     return found
+
+
+def shown_webhook(row: Row[Any], box: SecretBox) -> WebhookDestination:
+    """A webhook as it may be shown: with its signing secret, or an empty one where the present key
+    does not open it."""
+    try:
+        return _webhook(row, box)
+    except SecretUnreadable:
+        return _webhook_of(row, signing_secret="", auth=None)
 
 
 def public_tables(
@@ -152,13 +158,24 @@ def public_tables(
 def find_webhook(
     connection: Connection, box: SecretBox, destination_id: str
 ) -> WebhookDestination | None:
-    """A webhook with its secrets, or None where no template has it. Raises ``SecretUnreadable``."""
+    """A webhook with its secrets, or None where it is gone. Raises ``SecretUnreadable``."""
     row = connection.execute(
         select(destinations).where(
             destinations.c.id == destination_id, destinations.c.type == _WEBHOOK
         )
     ).one_or_none()
     return None if row is None else _webhook(row, box)
+
+
+def webhook_values(box: SecretBox, spec: WebhookSpec, kept: Row[Any] | None) -> dict[str, Any]:
+    """A webhook's columns; one that is ``kept`` keeps its signing secret."""
+    auth_secret = box.seal_auth(spec.auth) if spec.auth else None
+    return {
+        "public_url": spec.callback_url,
+        "options": {name: getattr(spec, name) for name in _OPTIONS},
+        "auth_secret": kept.auth_secret if kept and spec.keep_auth else auth_secret,
+        "signing_secret": kept.signing_secret if kept else box.seal(new_signing_secret()),
+    }
 
 
 def _rows(connection: Connection, template_ids: Sequence[str]) -> Sequence[Row[Any]]:
@@ -206,14 +223,4 @@ def _table_values(
         "mode": spec.mode,
         "url_secret": keeping.url_secret if keeping else box.seal(spec.url) if spec.url else None,
         "public_url": public_url,
-    }
-
-
-def _webhook_values(box: SecretBox, spec: WebhookSpec, kept: Row[Any] | None) -> dict[str, Any]:
-    auth_secret = box.seal_auth(spec.auth) if spec.auth else None
-    return {
-        "public_url": spec.callback_url,
-        "options": {name: getattr(spec, name) for name in _OPTIONS},
-        "auth_secret": kept.auth_secret if kept and spec.keep_auth else auth_secret,
-        "signing_secret": kept.signing_secret if kept else box.seal(new_signing_secret()),
     }

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from impler_pipelines.errors import NotFound
 from impler_pipelines.model import ImportJob, ImportJobStatus, Run, Trigger
 from impler_pipelines.store import runs
-from impler_pipelines.store.import_jobs.due_times import move_next_run
+from impler_pipelines.store.due_times import move_next_run
 from impler_pipelines.store.import_jobs.rows import read_row, to_import_job
 from impler_pipelines.store.import_jobs.states import settle
 

@@ -13,8 +13,8 @@ from impler_pipelines import logs
 from impler_pipelines.model import ImportJobStatus, RunStatus, SqlDestination, Trigger
 from impler_pipelines.scheduling import Timing
 from impler_pipelines.store.destinations import public_tables
+from impler_pipelines.store.due_times import timing_of_row
 from impler_pipelines.store.import_jobs import LIVE, pause_import_job, resume_import_job
-from impler_pipelines.store.import_jobs.rows import timing_of_row
 from impler_pipelines.store.runs import DEAD_AFTER_SECONDS, HEARTBEAT_SECONDS, find_run
 from impler_pipelines.store.runs.telling import ids_of
 from impler_pipelines.store.tables import import_jobs, runs, templates
@@ -57,6 +57,7 @@ class Launch:
     trigger: Trigger
     request_id: str | None = None
     of_upload: bool = False
+    from_failed_op: bool = False
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ def runs_to_launch(connection: Connection, *, now: dt.datetime) -> list[Launch]:
             runs.c.trigger,
             runs.c.request_id,
             runs.c.upload.is_not(None).label("of_upload"),
+            runs.c.from_failed_op,
         )
         .join(import_jobs, import_jobs.c.id == runs.c.import_job_id)
         .where(
@@ -134,6 +136,7 @@ def runs_to_launch(connection: Connection, *, now: dt.datetime) -> list[Launch]:
             Trigger(row.trigger),
             row.request_id,
             row.of_upload,
+            row.from_failed_op,
         )
         for row in connection.execute(query)
     ]

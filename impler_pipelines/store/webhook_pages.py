@@ -178,9 +178,10 @@ def note_failed(
     )
     add_tallies(connection, Tally("webhook_tries", "dead" if dead else "failed", 1))
     if noted and dead:
+        what = page.event or f"Page {page.page} of {page.total_pages}"
         words = (
-            f"Page {page.page} of {page.total_pages} was not taken by its webhook after"
-            f" {page.attempts + 1} tries: {error} Send it again by the API: {page.id}."
+            f"{what} was not taken by its webhook after {page.attempts + 1} tries: {error}"
+            f" Send it again by the API: {page.id}."
         )
         more = runs.c.warnings.op("||")(cast(storable([words]), JSONB))
         connection.execute(update(runs).where(runs.c.id == page.run_id).values(warnings=more))
@@ -253,7 +254,7 @@ def send_page_again(
         raise StateConflict(
             f"This page is {page.status}: only a dead one can be sent again."
             if page.status is not PageStatus.DEAD
-            else "The template no longer has the webhook that this page is for.",
+            else "The webhook that this page is for was removed.",
             status=page.status,
         )
     return get_page(connection, project_id=project_id, page_id=page_id)

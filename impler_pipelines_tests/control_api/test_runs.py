@@ -75,6 +75,40 @@ class TestRunNow:
         app.refused(409, "POST", runs_of(job))
 
 
+class TestControls:
+    @pytest.fixture
+    def failed(self, app: HostApp, feed_server: FeedServer, engine: Engine) -> str:
+        """The path of a run that failed."""
+        job = app.import_job(feed_server)
+        run = app.ok("GET", runs_of(job))[0]
+        with transaction(engine) as connection:
+            runs.fail_run(connection, run["_id"], error="gone", now=dt.datetime.now(dt.UTC))
+        return runs_of(job, f"/{run['_id']}")
+
+    def test_cancel(self, app: HostApp, feed_server: FeedServer) -> None:
+        job = app.import_job(feed_server)
+        path = runs_of(job, f"/{app.ok('GET', runs_of(job))[0]['_id']}")
+        run = app.ok("POST", f"{path}/cancel")
+        assert set(run) == FIELDS
+        assert (run["status"], run["error"]) == ("CANCELLED", "Cancelled by request.")
+        assert app.ok("POST", f"{path}/cancel") == app.ok("GET", path) == run
+        assert "CANCELLED" in app.refused(409, "POST", f"{path}/retry")["message"]
+
+    def test_retry(self, app: HostApp, failed: str) -> None:
+        assert "FAILED" in app.refused(409, "POST", f"{failed}/cancel")["message"]
+        run = app.ok("POST", f"{failed}/retry", status=202)
+        assert (run["status"], run["endedAt"]) == ("QUEUED", None)
+        assert app.ok("GET", failed) == run
+        app.refused(409, "POST", f"{failed}/retry")
+
+    @pytest.mark.parametrize("what", ["cancel", "retry"])
+    def test_of_another_project_or_import_job(
+        self, app: HostApp, other_app: HostApp, failed: str, what: str
+    ) -> None:
+        other_app.refused(404, "POST", f"{failed}/{what}")
+        app.refused(404, "POST", f"{failed[:-24]}{'0' * 24}/{what}")
+
+
 class TestListRuns:
     def test_pages_newest_first(
         self, app: HostApp, feed_server: FeedServer, engine: Engine

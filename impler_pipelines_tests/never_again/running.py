@@ -10,6 +10,7 @@ from impler_pipelines.model import ImportJob, ImportJobStatus, Run, RunStatus
 from impler_pipelines.orchestration.runtime import utc_now
 from impler_pipelines.store import import_jobs, runs
 from impler_pipelines.store.due import Claim, claim_due_run
+from impler_pipelines.store.due_times import overdue_import_jobs
 from impler_pipelines_tests.orchestration.conftest import FEED, World, rss
 
 
@@ -58,7 +59,7 @@ def a_tick_that_never_came(world: World) -> None:
     job = world.add_import_job(run_now=False)
     later = next_due(world, job) + dt.timedelta(days=40)
     with world.runtime.transaction() as connection:
-        assert import_jobs.overdue_import_jobs(connection, before=later) == [job.id]
+        assert overdue_import_jobs(connection, before=later) == [job.id]
     assert claim(world, job, later).run is not None
     assert claim(world, job, later).run is None  # many due times were missed; one run makes up
     assert next_due(world, job) > later

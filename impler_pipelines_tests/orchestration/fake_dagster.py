@@ -24,6 +24,8 @@ class FakeDagster(DagsterGateway):
         self.started: dict[str, dt.datetime] = {}
         self.ended: dict[str, str] = {}
         self.cancelled: list[str] = []
+        self.gone_on: list[str] = []
+        self.took = dt.timedelta(minutes=1)
 
     def reload_location(self) -> None:
         self._answer()
@@ -39,6 +41,11 @@ class FakeDagster(DagsterGateway):
         made = f"dagster-{len(self.launched)}"
         if again is not None:
             self.parents[made] = again.id
+        return made
+
+    def go_on(self, failed: DagsterRun, tags: Mapping[str, str]) -> str:
+        made = self.launch_run(failed.job_name, tags, again=failed)
+        self.gone_on.append(made)
         return made
 
     def start_schedule(self, schedule_name: str) -> None:
@@ -76,7 +83,8 @@ class FakeDagster(DagsterGateway):
         for number, (name, tags) in enumerate(self.launched, 1):
             run_id = f"dagster-{number}"
             ended, started = self.ended.get(run_id), self.started.get(run_id)
-            found.append((DagsterRun(run_id, ended, name, "dagster-1", started), tags))
+            over = started + self.took if ended and started else None
+            found.append((DagsterRun(run_id, ended, name, "dagster-1", started, over), tags))
         return found[::-1]
 
     def _answer(self) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
+from dagster import DagsterRunStatus, ExecuteInProcessResult
 
 from impler_pipelines.errors import AddressRefused
 from impler_pipelines.model import FieldMapping, Filter, ImportJobStatus, RunStatus, Trigger
@@ -229,13 +233,21 @@ class TestTransient:
         assert failures.LONGEST_WAIT_SECONDS == 60
 
 
+def dagster_status(world: World, result: ExecuteInProcessResult) -> DagsterRunStatus:
+    """How Dagster's page of runs shows it."""
+    run = world.instance.get_run_by_id(result.run_id)
+    assert run is not None
+    return run.status
+
+
 class TestCancelled:
     def test_a_paused_import_job_does_not_start(self, world: World) -> None:
         job = world.add_import_job()
         queued = world.runs(job)[0]
         with world.runtime.transaction() as connection:
             import_jobs.pause_import_job(connection, job.id, now=utc_now())
-        assert world.execute(job, **{RUN_ID_TAG: queued.id}).success
+        result = world.execute(job, **{RUN_ID_TAG: queued.id})
+        assert dagster_status(world, result) is DagsterRunStatus.CANCELED
         assert world.feeds.requests == []
         run = world.runs(job)[0]
         assert (run.status, run.started_at) == (RunStatus.CANCELLED, None)
@@ -254,6 +266,33 @@ class TestCancelled:
         assert world.read(job).status is ImportJobStatus.TERMINATED
         with pytest.raises(Exception, match="products"):
             world.rows()
+
+    def test_cancelled_while_it_fetches(self, world: World) -> None:
+        job = world.add_import_job()
+        served = threading.Event()
+
+        def route(handler: Handler) -> None:
+            """A feed that goes on for a minute, a little at a time."""
+            handler.send_response(200)
+            handler.send_header("Connection", "close")
+            handler.end_headers()
+            for _ in range(600):
+                handler.wfile.write(b"<rss>".ljust(100_000))
+                if not served.is_set():
+                    served.set()
+                    with world.runtime.transaction() as connection:
+                        runs.cancel_by_request(connection, world.runs(job)[0], now=utc_now())
+                time.sleep(0.1)
+
+        world.feeds.routes["/feed.xml"] = route
+        begun = time.monotonic()
+        result = world.execute(job)
+        assert time.monotonic() - begun < 3 * runs.HEARTBEAT_SECONDS
+        (run,) = (run for run in world.runs(job) if run.attempts)
+        assert (run.status, run.error) == (RunStatus.CANCELLED, "Cancelled by request.")
+        assert dagster_status(world, result) is DagsterRunStatus.CANCELED
+        assert world.read(job).consecutive_failures == 0
+        assert not world.runtime.artifacts.exists(run.id)
 
     def test_a_run_refused_while_another_is_alive_ends_at_once(self, world: World) -> None:
         job = world.add_import_job()

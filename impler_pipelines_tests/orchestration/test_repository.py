@@ -23,6 +23,7 @@ from impler_pipelines.orchestration.names import (
     FETCHING_HOST_TAG,
     IMPORT_JOB_TAG,
     MANUAL_JOB,
+    MAX_RUNTIME_TAG,
     RUN_ID_TAG,
     TEMPLATE_TAG,
     job_name,
@@ -195,6 +196,7 @@ class TestDescriptions:
             EXTERNAL_USER_TAG: "ann",
             TEMPLATE_TAG: world.template_id,
             FETCHING_HOST_TAG: "feeds.example",
+            MAX_RUNTIME_TAG: "7200",
         }
 
     def test_a_schedule_says_it_in_plain_text_and_has_the_jobs_tags(self, world: World) -> None:

@@ -10,7 +10,7 @@ import pytest
 from dagster import DagsterInstance, build_sensor_context
 from sqlalchemy import update
 
-from impler_pipelines.model import ImportJob, ImportJobStatus, RunStatus
+from impler_pipelines.model import ImportJob, ImportJobStatus, Run, RunStatus
 from impler_pipelines.orchestration.names import RUN_ID_TAG, job_name, schedule_name
 from impler_pipelines.orchestration.runtime import utc_now
 from impler_pipelines.orchestration.sync_sensor import build_sync_sensor
@@ -147,6 +147,39 @@ class TestLaunch:
         assert next_run > utc_now()
 
 
+class TestTriedAgain:
+    @pytest.fixture
+    def failed(self, sync: Sync) -> Run:
+        """A run that failed in Dagster and in the store, and was asked for again."""
+        job = sync.world.add_import_job()
+        sync.load()
+        sync.tick()
+        with sync.world.runtime.transaction() as connection:
+            run = runs.begin_attempt(
+                connection,
+                job_id=job.id,
+                run_id=sync.world.runs(job)[0].id,
+                dagster_run_id="dagster-1",
+                reexecution=False,
+                now=utc_now(),
+            )
+            runs.fail_run(connection, run.id, error="The table is locked.", now=utc_now())
+            sync.dagster.ended["dagster-1"] = "FAILED"
+            return runs.retry_failed(connection, run)
+
+    def test_goes_on_from_the_failed_op(self, sync: Sync, failed: Run) -> None:
+        with sync.world.runtime.artifacts.open(f"{failed.id}/dagster-1/feed", "wb") as feed:
+            feed.write(b"<rss/>")
+        sync.tick()
+        assert sync.dagster.gone_on == ["dagster-2"]
+        assert sync.dagster.parents == {"dagster-2": "dagster-1"}
+
+    def test_starts_anew_where_nothing_is_kept(self, sync: Sync, failed: Run) -> None:
+        sync.tick()
+        assert sync.dagster.gone_on == []
+        assert sync.dagster.parents == {"dagster-2": "dagster-1"}
+
+
 class TestToggles:
     def test_pause_and_resume_switch_the_schedule(self, sync: Sync) -> None:
         job = sync.world.add_import_job()
@@ -246,6 +279,16 @@ class TestLostRuns:
         sync.dagster.ended["dagster-1"] = "FAILED"  # it did not start in time
         sync.tick()
         assert sync.world.runs(job)[0].dagster_run_id == "dagster-2"
+
+    def test_one_that_took_too_long_fails(self, sync: Sync) -> None:
+        job = self._launched(sync)
+        self._begin(sync, job, "dagster-1", minutes=3)
+        sync.dagster.ended["dagster-1"] = "FAILED"  # Dagster stops it at the limit of the job's tag
+        sync.dagster.took = dt.timedelta(seconds=sync.world.runtime.settings.max_run_seconds)
+        assert "took too long" in sync.tick()
+        (run,) = sync.world.runs(job)
+        assert (run.status, len(sync.dagster.launched)) == (RunStatus.FAILED, 1)
+        assert "IMPLER_MAX_RUN_SECONDS" in str(run.error)
 
     def test_not_for_ever(self, sync: Sync) -> None:
         job = self._launched(sync)

@@ -7,6 +7,7 @@ import pytest
 from impler_pipelines.model import ImportJob, ImportJobStatus, RunStatus, Trigger
 from impler_pipelines.store import import_jobs, runs
 from impler_pipelines.store.due import Claim, claim_due_run
+from impler_pipelines.store.due_times import overdue_import_jobs, postpone
 from impler_pipelines_tests.store.shop import HOUR, MINUTE, NOW, Shop, at, race
 
 DUE = at("13:00")
@@ -129,17 +130,17 @@ class TestPostpone:
     def test_keeps_to_the_schedule(
         self, shop: Shop, job: ImportJob, until: dt.datetime, moved_to: dt.datetime
     ) -> None:
-        shop.do(import_jobs.postpone, job.id, until=until)
+        shop.do(postpone, job.id, until=until)
         assert shop.read(job).next_run == moved_to
 
     def test_past_the_end_there_is_none(self, shop: Shop) -> None:
         job = shop.add(ends_on=at("15:00"))
-        shop.do(import_jobs.postpone, job.id, until=at("15:01"))
+        shop.do(postpone, job.id, until=at("15:01"))
         assert shop.read(job).next_run is None
 
     def test_a_paused_one_stays(self, shop: Shop, job: ImportJob) -> None:
         shop.pause(job)
-        shop.do(import_jobs.postpone, job.id, until=at("15:01"))
+        shop.do(postpone, job.id, until=at("15:01"))
         assert shop.read(job).next_run is None
 
 
@@ -149,5 +150,5 @@ class TestOverdue:
         second = shop.add(now=NOW + HOUR)
         shop.pause(shop.add())
         shop.add(now=NOW + 3 * HOUR)
-        found = shop.do(import_jobs.overdue_import_jobs, before=at("15:00"))
+        found = shop.do(overdue_import_jobs, before=at("15:00"))
         assert found == [first.id, second.id]

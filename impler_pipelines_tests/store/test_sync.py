@@ -104,11 +104,17 @@ class TestLaunches:
 class TestSilent:
     def test_a_run_without_a_beat(self, shop: Shop, job: ImportJob) -> None:
         run = shop.begin(job, shop.history(job)[0])
-        assert shop.do(sync.silent_runs, now=NOW + 20 * SECOND) == []
-        (silent,) = shop.do(sync.silent_runs, now=NOW + 21 * SECOND)
+        assert shop.do(sync.silent_runs, now=NOW + 10 * SECOND) == []
+        (silent,) = shop.do(sync.silent_runs, now=NOW + 11 * SECOND)
         assert silent == sync.Silent(run.id, "dagster-1", dead=False)
-        shop.do(runs.beat, run.id, dagster_run_id="dagster-1", now=NOW + 21 * SECOND)
-        assert shop.do(sync.silent_runs, now=NOW + 22 * SECOND) == []
+        assert shop.do(runs.beat, run.id, dagster_run_id="dagster-1", now=NOW + 11 * SECOND)
+        assert shop.do(sync.silent_runs, now=NOW + 12 * SECOND) == []
+
+    def test_a_beat_of_a_run_that_has_ended_is_not_heard(self, shop: Shop, job: ImportJob) -> None:
+        run = shop.begin(job, shop.history(job)[0])
+        assert not shop.do(runs.beat, run.id, dagster_run_id="dagster-2", now=NOW)
+        shop.do(runs.cancel_by_request, run, now=NOW)
+        assert not shop.do(runs.beat, run.id, dagster_run_id="dagster-1", now=NOW)
 
     def test_one_without_a_beat_for_long_is_dead(self, shop: Shop, job: ImportJob) -> None:
         run = shop.begin(job, shop.history(job)[0])

@@ -85,6 +85,31 @@ def get_run(job: FoundImportJob, run: FoundRun, store: Store) -> RunRead:
         return _views(connection, job, [run])[0]
 
 
+@router.post("/{runId:segment}/cancel", responses=problems(404, 409))
+def cancel_run(job: FoundImportJob, run: FoundRun, store: Store) -> RunRead:
+    """Cancel a run that is queued or under way; one that is cancelled already stays so.
+
+    One under way stops within seconds between two batches, and its load is rolled back. 409 when it
+    has ended.
+    """
+    with store.transaction() as connection:
+        cancelled = runs.cancel_by_request(connection, run, now=dt.datetime.now(dt.UTC))
+        return _views(connection, job, [cancelled])[0]
+
+
+@router.post("/{runId:segment}/retry", status_code=202, responses=problems(404, 409))
+def retry_run(job: FoundImportJob, run: FoundRun, store: Store) -> RunRead:
+    """Try a failed run again from the op that failed: a feed that was fetched is not fetched again.
+
+    It stays the same run, with one more attempt. Where what it had done is no longer kept
+    (`IMPLER_KEEP_FAILED_ARTIFACTS_HOURS`) it starts from the first op. 409 unless it is the import
+    job's last run and failed, and while the import job is paused, deleted or not mapped.
+    """
+    with store.transaction() as connection:
+        again = runs.retry_failed(connection, run)
+        return _views(connection, job, [again])[0]
+
+
 @router.post("/{runId:segment}/confirm-deletions", status_code=202, responses=problems(404, 409))
 def confirm_deletions(job: FoundImportJob, run: FoundRun, store: Store) -> RunRead:
     """Confirm what a run of a `mirror` was stopped for (`deletionsHeld` rows to delete).

@@ -202,6 +202,10 @@ class ImportJobSummary(Read):
     valid_records: int | None
     invalid_records: int | None
     consecutive_failures: int
+    failing_since: UtcTime | None = Field(
+        description="Since three runs have failed in a row: the time between runs then doubles with"
+        " each further one, up to a day, until the first that succeeds."
+    )
     last_error: str | None
     last_run: UtcTime | None
     created_at: UtcTime

@@ -9,12 +9,16 @@ from impler_pipelines.model import PageStatus
 
 
 class WebhookPageRead(Read):
-    """One page of a run's rows or rejects; ``_id`` is its ``webhook-id``, the same in all tries.
+    """One page of a run's rows or rejects, or an event.
 
-    ``httpStatus`` and ``error`` are the last try's.
+    ``_id`` is its ``webhook-id``, the same in all tries. ``httpStatus`` and ``error`` are those of
+    the last try.
     """
 
     id: Identifier = Field(alias="_id", examples=["msg_65f0c7d2a1b2c3d4e5f60718"])
+    event: str | None = Field(
+        description="What the project is told, such as `import_job.failing`; null: a run's records."
+    )
     template_id: Identifier = Field(alias="_templateId")
     destination_id: Identifier = Field(alias="_destinationId")
     import_job_id: Identifier = Field(alias="_jobId")

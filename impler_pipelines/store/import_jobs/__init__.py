@@ -14,7 +14,6 @@ from impler_pipelines.store.import_jobs.changes import (
     timing_of,
     update_import_job,
 )
-from impler_pipelines.store.import_jobs.due_times import overdue_import_jobs, postpone
 from impler_pipelines.store.import_jobs.mappings import check_mappings
 from impler_pipelines.store.import_jobs.rows import LIVE
 from impler_pipelines.store.import_jobs.states import (
@@ -40,9 +39,7 @@ __all__ = [
     "get_live_import_job",
     "list_import_jobs",
     "lock_import_job",
-    "overdue_import_jobs",
     "pause_import_job",
-    "postpone",
     "refuse_unless_manual",
     "resume_import_job",
     "settle",

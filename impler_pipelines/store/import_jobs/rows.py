@@ -11,7 +11,6 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, select
 
 from impler_pipelines.errors import NotFound
 from impler_pipelines.model import ImportJob, ImportJobStatus
-from impler_pipelines.scheduling import Timing, timing_of
 from impler_pipelines.store.codec import FILTERS, HEADINGS, INTERVAL, MAPPINGS, UPLOAD
 from impler_pipelines.store.tables import import_jobs
 
@@ -44,17 +43,6 @@ def read_row(
     return row
 
 
-def timing_of_row(row: Row[Any]) -> Timing | None:
-    """When the import job of a row with its timing's columns is due; None before it has one."""
-    return timing_of(
-        row.id,
-        interval=INTERVAL.validate_python(row.interval),
-        cron=row.cron,
-        timezone=row.timezone,
-        ends_on=row.ends_on,
-    )
-
-
 def to_import_job(row: Row[Any]) -> ImportJob:
     """The model's import job; ``headings`` is empty where the row was read without them."""
     return ImportJob(
@@ -80,6 +68,7 @@ def to_import_job(row: Row[Any]) -> ImportJob:
         valid_records=row.valid_records,
         invalid_records=row.invalid_records,
         consecutive_failures=row.consecutive_failures,
+        failing_since=row.failing_since,
         last_error=row.last_error,
         last_run=row.last_run,
         created_at=row.created_at,

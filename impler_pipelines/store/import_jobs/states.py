@@ -26,7 +26,8 @@ from impler_pipelines.model import Column, ImportJobStatus, Trigger
 from impler_pipelines.scheduling import next_run
 from impler_pipelines.store import runs
 from impler_pipelines.store.codec import COLUMNS, MAPPINGS
-from impler_pipelines.store.import_jobs.rows import LIVE, read_row, timing_of_row
+from impler_pipelines.store.due_times import timing_of_row
+from impler_pipelines.store.import_jobs.rows import LIVE, read_row
 from impler_pipelines.store.tables import import_jobs, templates
 
 # What is paused here is forgotten: nobody could see the pause there, or take it back.

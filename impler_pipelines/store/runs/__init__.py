@@ -27,6 +27,7 @@ from impler_pipelines.store.runs.attempts import (
     begin_attempt,
     note_progress,
 )
+from impler_pipelines.store.runs.controls import cancel_by_request, retry_failed
 from impler_pipelines.store.runs.endings import (
     begin_load,
     cancel_run,
@@ -61,6 +62,7 @@ __all__ = [
     "begin_attempt",
     "begin_load",
     "cancel_active_runs",
+    "cancel_by_request",
     "cancel_queued_runs",
     "cancel_run",
     "confirm_deletions",
@@ -82,6 +84,7 @@ __all__ = [
     "reject_fields",
     "reject_places",
     "replace_rejects",
+    "retry_failed",
     "retry_rejects",
     "run_now",
     "sweep_rejects",

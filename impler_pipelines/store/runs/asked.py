@@ -91,14 +91,7 @@ def confirm_deletions(connection: Connection, run: Run, *, now: dt.datetime) -> 
             status=run.status,
         )
     lock_status(connection, run.import_job_id)
-    later = connection.scalar(
-        select(runs.c.id).where(
-            runs.c.import_job_id == run.import_job_id,
-            runs.c.created_at > run.created_at,
-            runs.c.status.not_in((RunStatus.CANCELLED, RunStatus.QUEUED)),
-        )
-    )
-    if later is not None:
+    if has_begun_since(connection, run):
         raise StateConflict(
             "Another run has looked at the feed since: confirm what the last one was stopped for,"
             " if it was.",
@@ -195,6 +188,16 @@ def list_runs(
         )
     query = query.order_by(runs.c.created_at.desc(), runs.c.id.desc())
     return [_run(row) for row in connection.execute(query)]
+
+
+def has_begun_since(connection: Connection, run: Run) -> bool:
+    """Whether a later run of the import job has begun: it may have looked at the feed."""
+    query = select(runs.c.id).where(
+        runs.c.import_job_id == run.import_job_id,
+        runs.c.created_at > run.created_at,
+        runs.c.status.not_in((RunStatus.CANCELLED, RunStatus.QUEUED)),
+    )
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def has_active_run(connection: Connection, job_id: str) -> bool:

@@ -17,7 +17,7 @@ from impler_pipelines.store.tables import runs
 from impler_pipelines.store.tallies import Tally, add_tallies
 
 DONE = (RunStatus.SUCCESS, RunStatus.UNCHANGED)
-HEARTBEAT_SECONDS = 15.0
+HEARTBEAT_SECONDS = 5.0
 DEAD_AFTER_SECONDS = 120.0
 
 # What only a load finds out; an earlier attempt's numbers say nothing about the one that begins.
@@ -81,6 +81,7 @@ def begin_attempt(
             heartbeat_at=now,
             attempts=runs.c.attempts + 1,
             error=None,
+            from_failed_op=False,
             **dict.fromkeys(_FOUND_BY_LOADING),
         )
     )
@@ -89,10 +90,11 @@ def begin_attempt(
     return begun
 
 
-def beat(connection: Connection, run_id: str, *, dagster_run_id: str, now: dt.datetime) -> None:
-    """Say that the process of this attempt is alive."""
+def beat(connection: Connection, run_id: str, *, dagster_run_id: str, now: dt.datetime) -> bool:
+    """Say that the process of this attempt is alive. False where the Run has ended, or another
+    attempt has taken it over."""
     running = _running(run_id, dagster_run_id)
-    connection.execute(update(runs).where(*running).values(heartbeat_at=now))
+    return bool(connection.execute(update(runs).where(*running).values(heartbeat_at=now)).rowcount)
 
 
 def note_progress(

@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from impler_pipelines.errors import RunCancelled
 from impler_pipelines.model import FeedState, ImportJobStatus, LoadCounts, RunStatus
 from impler_pipelines.store.codec import FEED_STATE, encode, storable
+from impler_pipelines.store.failing import note_failure, note_success
 from impler_pipelines.store.runs.asked import ACTIVE, find_run, get_run, lock_status
 from impler_pipelines.store.runs.telling import tell_ended, tell_given_back
 from impler_pipelines.store.tables import import_jobs, runs
@@ -76,6 +77,7 @@ def record_load(
     _note_success(
         connection,
         job_id,
+        run_id,
         now,
         feed_state=encode(FEED_STATE, feed_state),
         total_records=totals["records"],
@@ -96,7 +98,7 @@ def record_unchanged(
     """End a Run as UNCHANGED: the feed is the one that was loaded last."""
     refuse_if_unwanted(connection, job_id=job_id, run_id=run_id, dagster_run_id=dagster_run_id)
     _end(connection, run_id, RunStatus.UNCHANGED, now, records=None)
-    _note_success(connection, job_id, now, feed_state=encode(FEED_STATE, feed_state))
+    _note_success(connection, job_id, run_id, now, feed_state=encode(FEED_STATE, feed_state))
 
 
 def fail_run(
@@ -112,6 +114,8 @@ def fail_run(
     With ``dagster_run_id``, not if another Dagster run is executing it.
     """
     job_id = _lock_job_of(connection, run_id)
+    if job_id is None:
+        return False
     words = storable(error)
     failed = connection.execute(
         update(runs)
@@ -128,6 +132,7 @@ def fail_run(
                 consecutive_failures=import_jobs.c.consecutive_failures + 1,
             )
         )
+        note_failure(connection, job_id, run_id, now=now)
         _tell(connection, run_id)
     return bool(failed)
 
@@ -203,7 +208,9 @@ def _tell(connection: Connection, run_id: str) -> None:
         tell_ended(connection, ended)
 
 
-def _note_success(connection: Connection, job_id: str, now: dt.datetime, **values: object) -> None:
+def _note_success(
+    connection: Connection, job_id: str, run_id: str, now: dt.datetime, **values: object
+) -> None:
     connection.execute(
         update(import_jobs)
         .where(import_jobs.c.id == job_id)
@@ -227,3 +234,4 @@ def _note_success(connection: Connection, job_id: str, now: dt.datetime, **value
             **values,
         )
     )
+    note_success(connection, job_id, run_id, now=now)

@@ -1,4 +1,7 @@
-"""The next due time of an import job: moved on, postponed, found overdue. It asks for no run."""
+"""The next due time of an import job: moved on, postponed, found overdue. It asks for no run.
+
+Callers that move it hold the import job's lock.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,22 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from impler_pipelines.model import ImportJobStatus
-from impler_pipelines.scheduling import next_run
-from impler_pipelines.store.import_jobs.rows import read_row, timing_of_row
+from impler_pipelines.scheduling import Timing, next_run, timing_of
+from impler_pipelines.store.codec import INTERVAL
 from impler_pipelines.store.tables import import_jobs
 
 _MOMENT = dt.timedelta(microseconds=1)
+
+
+def timing_of_row(row: Row[Any]) -> Timing | None:
+    """When the import job of a row with its timing's columns is due; None before it has one."""
+    return timing_of(
+        row.id,
+        interval=INTERVAL.validate_python(row.interval),
+        cron=row.cron,
+        timezone=row.timezone,
+        ends_on=row.ends_on,
+    )
 
 
 def move_next_run(connection: Connection, row: Row[Any], *, after: dt.datetime) -> None:
@@ -30,7 +44,9 @@ def postpone(connection: Connection, job_id: str, *, until: dt.datetime) -> None
 
     For a source that wants to be left alone for a while. It never moves a run forward.
     """
-    row = read_row(connection, job_id, lock=True)
+    row = connection.execute(
+        select(import_jobs).where(import_jobs.c.id == job_id).with_for_update()
+    ).one()
     if row.next_run is not None and row.next_run < until:
         move_next_run(connection, row, after=until - _MOMENT)
 
