@@ -193,7 +193,7 @@ class TestChanges:
         hooked.scene.run()
         hooked.send()
         assert [len(page["data"]) for page in hooked.receiver.pages] == [3]
-        assert "no longer has" in hooked.pages("?status=DEAD")[0]["error"]
+        assert "was removed" in hooked.pages("?status=DEAD")[0]["error"]
 
     def test_a_moved_webhook_gets_what_waits_and_no_more(self, hooked: Hooked) -> None:
         hooked.add()
@@ -397,7 +397,7 @@ class TestDeadLetters:
         dead.scene.change_template(destinations=[{"type": "sql", "table": "products"}])
         page = dead.pages()[0]
         refused = dead.scene.api.refused(409, "POST", f"{PAGES}/{page['_id']}/retry")
-        assert "no longer has" in refused["message"]
+        assert "was removed" in refused["message"]
 
     def test_lists_go_on_behind_a_cursor(self, dead: Hooked) -> None:
         answer = dead.scene.api.call("GET", f"{PAGES}?limit=1")
