@@ -32,7 +32,7 @@ from impler_pipelines.errors import (
     StoreUnavailable,
     TransientError,
 )
-from impler_pipelines.model import FeedState, ImportPlan, Run, Trigger
+from impler_pipelines.model import FeedState, ImportPlan, Run, RunStatus, Trigger
 from impler_pipelines.orchestration.failures import asked_pause, told, waits_too_long, without_cause
 from impler_pipelines.orchestration.names import (
     FETCHING_HOST_TAG,
@@ -215,6 +215,8 @@ class Attempt:
             # Dagster's way to end a run as canceled, from within.
             self._context.instance.report_run_canceling(self._context.run, message=str(error))
             raise DagsterExecutionInterruptedError(str(error)) from None
+        if isinstance(error, DagsterExecutionInterruptedError):
+            self._drop_if_cancelled()
         if isinstance(error, FeedRefused | FeedUnavailable) and self._run and error.status:
             self.note(http_status=error.status)
         if isinstance(error, DeletionsHeld):
@@ -274,6 +276,13 @@ class Attempt:
                 dagster_run_id=self._context.run_id,
             )
         if run.dagster_run_id in (None, self._context.run_id):
+            self.runtime.artifacts.remove(run.id)
+
+    def _drop_if_cancelled(self) -> None:
+        """Dagster has stopped the process; where that was for good nobody needs its artifacts."""
+        with self.runtime.transaction() as connection:
+            run = _run_of(connection, self._context.run)
+        if run is not None and run.status is RunStatus.CANCELLED:
             self.runtime.artifacts.remove(run.id)
 
 

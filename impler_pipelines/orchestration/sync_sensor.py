@@ -4,7 +4,8 @@ Each tick, in this order, and at most one reload a tick:
 
 1. definitions that differ from the snapshot: reload the code location; when the webserver has it,
    the steps below find the new jobs there, though this process still has the old snapshot
-2. runs that silently ended, due times that no tick claimed, import jobs past their end
+2. runs that silently ended or were cancelled, due times that no tick claimed, import jobs that
+   are past their end
 3. runs asked for: launched, unless a Dagster run carries their tag already
 4. once a minute: schedules switched in Dagster flow back
 5. schedules whose import job changed its state: started or stopped
@@ -75,6 +76,7 @@ def _synchronize(
     """Take the steps; returns the cursor, which is when schedules were last swept."""
     sync.reload_if_changed(snapshot)
     sync.settle_silent_runs()
+    sync.end_cancelled_runs()
     sync.settle_time()
     sync.launch_runs()
     sweep_due = cursor is None or sync.now >= dt.datetime.fromisoformat(cursor) + SWEEP_INTERVAL

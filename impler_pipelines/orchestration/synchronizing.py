@@ -64,6 +64,17 @@ class Synchronizer:
             if dagster_run is None or dagster_run.ended or run.dead:
                 self._settle(run, dagster_run)
 
+    def end_cancelled_runs(self) -> None:
+        """Cancel in Dagster what was cancelled here, and waits in its queue or for some server."""
+        with self._runtime.transaction() as connection:
+            cancelled = sync.cancelled_dagster_runs(connection, now=self.now)
+        if not cancelled:
+            return
+        for run in self._runtime.gateway.get_runs(cancelled).values():
+            if not run.ended:
+                self._runtime.gateway.cancel_run(run.id)
+                self.done.append(f"Cancelled Dagster run {run.id}, as its run here")
+
     def settle_time(self) -> None:
         """Claim due times whose tick was lost, complete import jobs past their end."""
         with self._runtime.transaction() as connection:

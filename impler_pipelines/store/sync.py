@@ -23,6 +23,8 @@ from impler_pipelines.store.tables import import_jobs, runs, templates
 _TICK_GRACE = dt.timedelta(seconds=60)
 # A run this long without a sign of life is compared with what Dagster knows of it.
 _SILENCE = dt.timedelta(seconds=HEARTBEAT_SECONDS + 5)
+# A process finds out by itself that its Run was cancelled, unless it waits for someone else.
+_CANCELLED = (dt.timedelta(seconds=75), dt.timedelta(seconds=15))
 _DEATH = dt.timedelta(seconds=DEAD_AFTER_SECONDS)
 
 
@@ -165,6 +167,17 @@ def silent_runs(connection: Connection, *, now: dt.datetime) -> list[Silent]:
         quiet, runs.c.dagster_run_id.is_not(None)
     )
     return [Silent(row.id, row.dagster_run_id, row.dead) for row in connection.execute(query)]
+
+
+def cancelled_dagster_runs(connection: Connection, *, now: dt.datetime) -> list[str]:
+    """The ids of the Dagster runs whose Run was cancelled a moment ago."""
+    longest, shortest = _CANCELLED
+    query = select(runs.c.dagster_run_id).where(
+        runs.c.status == RunStatus.CANCELLED,
+        runs.c.ended_at.between(now - longest, now - shortest),
+        runs.c.dagster_run_id.is_not(None),
+    )
+    return [run_id for run_id in connection.scalars(query) if run_id]
 
 
 def beating_dagster_runs(connection: Connection, *, now: dt.datetime) -> set[str]:

@@ -22,7 +22,7 @@ from impler_pipelines_tests.end_to_end.shop import FEED, ROWS, Shop
 from impler_pipelines_tests.end_to_end.stories import RUN_LIMIT_SECONDS, Hanging, client_pid
 from impler_pipelines_tests.feed_server import Handler
 
-# A lost process is noticed after 20 s where Dagster knows, after 120 s where it does not.
+# A lost process is noticed after 10 s where Dagster knows, after 120 s where it does not.
 SETTLE_LIMIT_SECONDS = 240.0
 _OP_LIMIT_SECONDS = 90.0
 

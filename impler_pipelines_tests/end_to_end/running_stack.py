@@ -222,6 +222,11 @@ class RunningStack:
         run = self.dagster(document, id=dagster_run_id)["runOrError"]
         return {tag["key"]: tag["value"] for tag in run["tags"]}
 
+    def run_status(self, dagster_run_id: str) -> str:
+        """The state of a Dagster run, in its own words."""
+        document = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status }}}"
+        return str(self.dagster(document, id=dagster_run_id)["runOrError"]["status"])
+
     def job_names(self) -> set[str]:
         """The Dagster jobs of the code location."""
         document = """query ($selector: RepositorySelector!) {

@@ -9,9 +9,11 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import closing
 
 import psutil
 
@@ -149,6 +151,56 @@ def a_slow_host_holds_up_nobody_else(shop: Shop) -> None:
     assert asked.most_at_once == 1
 
 
+def a_cancelled_run_ends_in_dagster_too(shop: Shop) -> None:
+    """Its server has stopped in the middle of the feed, so that it can't find out by itself."""
+    stack = shop.stack
+    hanging = Hanging()
+    job_id = shop.import_job("cancelled", runNow=False)["_id"]
+    until(lambda: f"import_{job_id}" in stack.job_names(), "the Dagster job", RUN_LIMIT_SECONDS)
+    shop.feeds.routes["/cancelled.xml"] = hanging
+    try:
+        run_id = stack.call("POST", f"/v1/import-jobs/{job_id}/runs", status=202)["_id"]
+        assert hanging.reached.wait(RUN_LIMIT_SECONDS), "the feed was not asked for"
+        path = f"/v1/import-jobs/{job_id}/runs/{run_id}"
+        run = stack.call("POST", f"{path}/cancel")
+        assert run["status"] == "CANCELLED"
+        until(
+            lambda: stack.run_status(run["dagsterRunId"]) == "CANCELED",
+            "its end in Dagster",
+            SYNC_LIMIT_SECONDS,
+        )
+        until(lambda: not psutil.pid_exists(hanging.client_pid), "its process's end", 60)
+    finally:
+        hanging.let_go.set()
+
+    shop.feeds.routes["/cancelled.xml"] = (200, {}, FEED)
+    stack.call("POST", f"/v1/import-jobs/{job_id}/runs", status=202)
+    until(lambda: stack.ended(job_id, "MANUAL")[1:], "the next run", RUN_LIMIT_SECONDS)
+    assert shop.rows("cancelled") == ROWS
+
+
+def a_failed_run_goes_on_from_the_op_that_failed(shop: Shop) -> None:
+    stack = shop.stack
+    with closing(sqlite3.connect(stack.rows_file)) as destination:
+        destination.execute("CREATE TABLE retried (somebody_elses INTEGER)")
+    job_id = shop.import_job("retried")["_id"]
+    (run,) = until(lambda: stack.ended(job_id, "FIRST"), "the first run", RUN_LIMIT_SECONDS)
+    assert (run["status"], run["attempts"]) == ("FAILED", 1)
+    assert "retried" in run["error"]
+
+    with closing(sqlite3.connect(stack.rows_file)) as destination:
+        destination.execute("DROP TABLE retried")
+    asked = len(shop.feeds.requests_for("/retried.xml"))
+    path = f"/v1/import-jobs/{job_id}/runs/{run['_id']}"
+    stack.call("POST", f"{path}/retry", status=202)
+    until(lambda: stack.call("GET", path)["status"] == "SUCCESS", "its success", RUN_LIMIT_SECONDS)
+    again = stack.call("GET", path)
+    assert (again["attempts"], again["inserted"], again["error"]) == (2, 3, None)
+    assert len(shop.feeds.requests_for("/retried.xml")) == asked
+    assert stack.tags(again["dagsterRunId"])["dagster/parent_run_id"] == run["dagsterRunId"]
+    assert shop.rows("retried") == ROWS
+
+
 class OneAtATime:
     """A route of many feeds that hangs until it is let go, and counts who is there at once."""
 
@@ -211,4 +263,6 @@ STORIES = (
     a_run_started_in_dagster_is_a_run,
     a_killed_run_does_not_stay_running,
     a_slow_host_holds_up_nobody_else,
+    a_cancelled_run_ends_in_dagster_too,
+    a_failed_run_goes_on_from_the_op_that_failed,
 )

@@ -35,6 +35,8 @@ def stop_and_start_again(shop: Shop) -> None:
     (job,) = stack.call("GET", "/v1/import-jobs/user/scheduled")
     history = {run["_id"] for run in stack.runs(job["_id"])}
     stack.stop()
+    missed = dt.datetime.fromisoformat(job["nextRun"])
+    until(lambda: dt.datetime.now(dt.UTC) > missed, "a due time that nobody sees", 65)
     started = dt.datetime.now(dt.UTC)
     stack.start()
 
@@ -49,3 +51,7 @@ def stop_and_start_again(shop: Shop) -> None:
 
     until(has_run_again, "a scheduled run after the restart", TICK_LIMIT_SECONDS)
     assert shop.rows("scheduled") == ROWS
+    due = [run["dueAt"] for run in stack.runs(job["_id"]) if run["trigger"] == "SCHEDULE"]
+    assert due.count(job["nextRun"]) == 1  # late, and once
+    assert len(set(due)) == len(due)
+    assert dt.datetime.fromisoformat(stack.read(job["_id"])["nextRun"]) > started

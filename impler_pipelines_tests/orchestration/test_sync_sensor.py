@@ -280,6 +280,19 @@ class TestLostRuns:
         sync.tick()
         assert sync.world.runs(job)[0].dagster_run_id == "dagster-2"
 
+    @pytest.mark.parametrize("seconds", [5, 30, 300])
+    def test_one_that_was_cancelled_here_is_cancelled_in_dagster(
+        self, sync: Sync, seconds: int
+    ) -> None:
+        job = self._launched(sync)
+        self._begin(sync, job, "dagster-1", minutes=1)
+        at = utc_now() - dt.timedelta(seconds=seconds)
+        with sync.world.runtime.transaction() as connection:
+            runs.cancel_by_request(connection, sync.world.runs(job)[0], now=at)
+        sync.tick()
+        sync.tick()
+        assert sync.dagster.cancelled == (["dagster-1"] if seconds == 30 else [])
+
     def test_one_that_took_too_long_fails(self, sync: Sync) -> None:
         job = self._launched(sync)
         self._begin(sync, job, "dagster-1", minutes=3)
