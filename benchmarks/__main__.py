@@ -25,6 +25,10 @@ SUITES = {
     "launched": ("running", "launched"),
     "latency": ("stack", "latency"),
     "unchanged": ("stack", "unchanged"),
+    "api": ("api_load", "results"),
+    "pauses": ("punctual", "pauses"),
+    "due": ("punctual", "due"),
+    "scale": ("scale", "results"),
 }
 RESULTS = Path(__file__).parent / "results.json"
 DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"

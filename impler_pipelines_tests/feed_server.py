@@ -97,9 +97,10 @@ class FeedServer:
 
     routes: dict[str, Route] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
+    address: str = "127.0.0.1"
 
     def __enter__(self) -> FeedServer:
-        self._server = _Server(("127.0.0.1", 0), Handler)
+        self._server = _Server((self.address, 0), Handler)
         self._server.feed = self
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
@@ -122,7 +123,7 @@ class FeedServer:
         return int(self._server.server_address[1])
 
     def url(self, path: str = "/") -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"http://{self.address}:{self.port}{path}"
 
     def serve(self, path: str, body: bytes | str, *, status: int = 200, **headers: str) -> str:
         """Serve ``body`` at ``path`` and return its URL; ``content_type=`` sets Content-Type."""

@@ -110,7 +110,7 @@ class RunningStack:
         """SIGKILL of one part's processes; returns once the supervisor has replaced them."""
         news = f"{part} started again"
         before = self.said().count(news)
-        victims = self._processes(_PARTS[part])
+        victims = self.processes(part)
         assert victims, f"no process of {part}"
         self._seen |= {process.pid for process in victims}
         for process in victims:
@@ -118,9 +118,10 @@ class RunningStack:
         until(lambda: self.said().count(news) > before, news, START_LIMIT_SECONDS)
         until(lambda: self._serves(part), f"{part} that serves again", START_LIMIT_SECONDS)
 
-    def _processes(self, words: str) -> list[psutil.Process]:
-        """Those of the stack whose command line holds ``words``."""
+    def processes(self, part: str) -> list[psutil.Process]:
+        """One part's own processes; those of runs are no part's."""
         assert self.process is not None
+        words = _PARTS[part]
         below = psutil.Process(self.process.pid).children(recursive=True)
         return [process for process in below if words in " ".join(_command(process))]
 

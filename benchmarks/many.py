@@ -1,0 +1,95 @@
+"""Many import jobs in a stack's store at once, and what the stack's processes take meanwhile."""
+
+from __future__ import annotations
+
+import datetime as dt
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import psutil
+
+from impler_pipelines.model import Column, ImportJob, Interval, TemplateMode, Unit
+from impler_pipelines.orchestration.runtime import Runtime, utc_now
+from impler_pipelines.settings import Settings
+from impler_pipelines.store import import_jobs, projects, templates
+from impler_pipelines.store.destinations import TableSpec
+from impler_pipelines_tests.end_to_end.running_stack import RunningStack
+from impler_pipelines_tests.store.shop import NEW
+
+RARELY = Interval(120, Unit.MONTHS, starts_on=dt.date(2026, 1, 1))  # nothing shall come due
+PARTS = ("database", "code-server", "webserver", "daemon", "api")
+_JOBS_A_TEMPLATE = 50
+_COLUMNS = (Column("title", "Title", is_required=True),)
+
+
+def add_import_jobs(
+    stack: RunningStack,
+    count: int,
+    *,
+    interval: Callable[[int], Interval] = lambda _: RARELY,
+    url: Callable[[int], str] = lambda _: "https://shop.example/feed.xml",
+) -> list[ImportJob]:
+    """Write import jobs of the stack's project into its store; none has a first run."""
+    runtime = Runtime(Settings.load(home=stack.home, database_url=""))
+    made = []
+    with runtime.transaction() as connection:
+        project_id = projects.project_of_key(connection, stack.access_key)
+        assert project_id is not None
+        for number in range(count):
+            if number % _JOBS_A_TEMPLATE == 0:
+                template = templates.create_template(
+                    connection,
+                    runtime.secrets,
+                    project_id=project_id,
+                    name=f"Products {number}",
+                    mode=TemplateMode.AUTOMATIC,
+                    columns=_COLUMNS,
+                    destination_specs=[TableSpec(f"products_{number}")],
+                    now=utc_now(),
+                )
+            new = replace(NEW, url=url(number), auth=None, interval=interval(number), run_now=False)
+            made.append(
+                import_jobs.create_import_job(
+                    connection,
+                    runtime.secrets,
+                    new,
+                    project_id=project_id,
+                    template_id=template.id,
+                    now=utc_now(),
+                )
+            )
+    runtime.engine.dispose()
+    return made
+
+
+def cpu_seconds(stack: RunningStack) -> dict[str, float]:
+    """CPU seconds so far of each part's living processes and those they have waited for."""
+    found = dict.fromkeys(PARTS, 0.0)
+    for part in PARTS:
+        for process in stack.processes(part):
+            times = process.cpu_times()
+            found[part] += times.user + times.system
+            found[part] += times.children_user + times.children_system
+    return found
+
+
+def memory_mb(stack: RunningStack) -> dict[str, float]:
+    """Megabytes of each part's processes, what they share counted in parts."""
+    return {
+        part: sum(process.memory_full_info().pss for process in stack.processes(part)) / 1e6
+        for part in PARTS
+    }
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """The value that so many percent are not above."""
+    if len(values) == 1:
+        return values[0]
+    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
+
+
+def pinned(processes: Sequence[psutil.Process], core: int) -> None:
+    """Let the processes run on one core alone."""
+    for process in processes:
+        process.cpu_affinity([core])
