@@ -40,6 +40,12 @@ class AuditEntry:
     page_id: str | None
     outcome: dict[str, Any]
 
+    @property
+    def objects(self) -> dict[str, str]:
+        """The ids of what was changed, by kind: ``import_job``, ``run`` and so on."""
+        found = {name.removesuffix("_id"): getattr(self, name) for name in _IDS}
+        return {kind: identifier for kind, identifier in found.items() if identifier}
+
 
 def tell(connection: Connection, action: str, *, project_id: str, **fields: Any) -> None:
     """Tell of a change: a row of the audit log now, a line of the log once it is committed.
