@@ -49,7 +49,7 @@ class AccessKeys:
         self._app, self._store = app, store
         self._of_keys = RateLimit(per_minute)
         self._of_addresses = RateLimit(per_minute and max(per_minute // _SHARE_OF_UNKNOWN, 1))
-        self._known: set[bytes] = set()  # digests; as many as there are keys, at the most
+        self._known: dict[bytes, AccessKey] = {}  # by digest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 401 or 429, or go on with project and key in the request's state."""
@@ -60,8 +60,7 @@ class AccessKeys:
         if isinstance(found, Problem):
             await found(scope, receive, send)
             return
-        state = scope.setdefault("state", {})
-        state["project_id"], state["access_key_id"] = found.project_id, found.id
+        _name(scope, found)
         with logs.bound(access_key_id=found.id):
             await self._app(scope, receive, send)
 
@@ -69,9 +68,10 @@ class AccessKeys:
         access_key = Headers(scope=scope).get(HEADER) or ""
         digest = hashlib.sha256(access_key.encode()).digest()
         address = _address(scope)
-        was_known = digest in self._known
-        if was_known:
+        known = self._known.get(digest)
+        if known is not None:
             if wait := self._of_keys.wait(digest):
+                _name(scope, known)
                 return _too_many(wait, f"An access key may send {self._of_keys.per_minute}")
             self._of_keys.take(digest)
         elif wait := self._of_addresses.wait(address):
@@ -79,11 +79,11 @@ class AccessKeys:
             return _too_many(wait, f"An address without a known access key may send {most}")
         found = await run_in_threadpool(self._look_up, access_key)
         if found is None:
-            self._known.discard(digest)
+            self._known.pop(digest, None)
             self._of_addresses.take(address)
             return _unauthorized(access_key)
-        if not was_known:
-            self._known.add(digest)
+        if known is None:
+            self._known[digest] = found
             self._of_keys.take(digest)
         return found
 
@@ -95,6 +95,12 @@ class AccessKeys:
             if found is not None:
                 note_used(connection, found, now=dt.datetime.now(dt.UTC))
         return found
+
+
+def _name(scope: Scope, key: AccessKey) -> None:
+    """Let the request's state, and so its line in the log, say whose it is."""
+    state = scope.setdefault("state", {})
+    state["project_id"], state["access_key_id"] = key.project_id, key.id
 
 
 def _address(scope: Scope) -> str:

@@ -14,6 +14,7 @@ from impler_pipelines.control_api.rate_limit import RateLimit
 from impler_pipelines.settings import Settings
 from impler_pipelines_tests.control_api.conftest import host_app, new_key, serving
 from impler_pipelines_tests.control_api.host_app import problem
+from impler_pipelines_tests.log_lines import listening
 
 
 class Clock:
@@ -88,6 +89,7 @@ class TestRequests:
         self, limited: Callable[[int], Settings], engine: Engine
     ) -> None:
         with (
+            listening() as lines,
             serving(create_app(limited(5))) as url,
             host_app(url, new_key(engine)) as app,
             host_app(url, new_key(engine)) as other,
@@ -103,6 +105,9 @@ class TestRequests:
             assert other.ok("GET", "/v1/templates") == []
             app.ok("GET", "/healthz")
             metrics = app.call("GET", "/metrics").text
+        (line,) = [line for line in lines.of("request.answered") if line["status"] == 429]
+        assert line["access_key_id"]
+        assert line["access_key_id"] in {each.get("access_key_id") for each in lines.all()[:5]}
         assert 'impler_api_requests_total{method="POST",route="none",status="429"} 1.0' in metrics
 
     def test_without_a_known_key_are_429_for_a_tenth(
