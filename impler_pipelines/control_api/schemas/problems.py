@@ -41,6 +41,7 @@ _MEANINGS = {
     401: ("Unauthorized", "No key, or an unknown one."),
     404: ("Not Found", "Unknown, or another project's."),
     409: ("Conflict", "Not in a state that allows it."),
+    413: ("Request Entity Too Large", "The body, or the uploaded file, is too large."),
     422: ("Unprocessable Entity", "A bad body or parameter, a refused address included."),
     429: ("Too Many Requests", "More than a key, or an address without one, may send."),
     502: ("Bad Gateway", "The feed could not be fetched or read; the message says why."),
