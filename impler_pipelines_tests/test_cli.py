@@ -111,6 +111,7 @@ def shell(store_url: str, tmp_path: Path) -> Shell:
     ours = {
         "IMPLER_DATABASE_URL": store_url.replace("+psycopg", ""),
         "IMPLER_HOME": str(tmp_path),
+        "IMPLER_SECRET_KEY": "k",  # as that of the scene
         "COLUMNS": "200",
     }
     return Shell(os.environ | ours)
@@ -171,6 +172,22 @@ class TestKeys:
 
 
 class TestAudit:
+    def test_of_what_the_command_line_did(self, shell: Shell, scene: Scene) -> None:
+        scene.add_import_job()
+        scene.serve(rss(("Lamp", "/1", "10.5")))
+        run = shell.json("import", "run", scene.job_id)
+        for change in ("pause", "resume", "delete"):
+            shell.json("import", change, scene.job_id)
+        told = shell.json("audit", "--import-job", scene.job_id)
+        assert [(e["actor"], e["action"]) for e in told[:-1]] == [
+            ("cli", "import_job.deleted"),
+            ("cli", "import_job.resumed"),
+            ("cli", "import_job.paused"),
+            ("cli", "run.asked"),
+        ]
+        assert told[-2]["runId"] == run["_id"]
+        assert told[-1]["actor"] == shell.json("keys", "list")[0]["id"]
+
     def test_tells_who_did_what(self, shell: Shell) -> None:
         for project in ("shop", "rival"):
             shell.json("keys", "create", "--project", project)

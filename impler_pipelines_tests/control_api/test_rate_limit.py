@@ -129,6 +129,29 @@ class TestRequests:
             assert status(new) == 429  # it might be a guess that is right
             assert status(known) == 200
 
+    @pytest.mark.parametrize(
+        ("other", "status"),
+        [
+            pytest.param("203.0.113.7", 401, id="another"),
+            pytest.param("203.0.113.5", 429, id="the-same"),
+            pytest.param("2001:db8:1:2::9", 429, id="of-the-same-network"),
+            pytest.param("2001:db8:1:3::1", 401, id="of-another-network"),
+        ],
+    )
+    def test_without_a_key_are_limited_by_address(
+        self, limited: Callable[[int], Settings], other: str, status: int
+    ) -> None:
+        """A proxy on this machine says whose requests they are."""
+        with serving(create_app(limited(10))) as url, host_app(url, None) as app:
+
+            def asks(address: str) -> int:
+                headers = {"X-Forwarded-For": address}
+                return app.call("GET", "/v1/templates", headers=headers).status_code
+
+            for address in ("203.0.113.5", "2001:db8:1:2::1"):
+                assert [asks(address), asks(address)] == [401, 429]
+            assert asks(other) == status
+
     @pytest.mark.parametrize("blank", ["", "0", " "])
     def test_have_no_limit_where_there_is_none(
         self, blank: str, tmp_path: Path, settings: Settings, access_key: str

@@ -55,7 +55,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DELETE FROM impler.access_keys WHERE revoked_at > now()")
     op.drop_column("access_keys", "last_used_at", schema="impler")
     op.drop_column("access_keys", "prefix", schema="impler")
     op.alter_column("access_keys", "revoked_at", comment=None, schema="impler")
