@@ -5,6 +5,8 @@ Heavy rooms are imported inside the commands, so that ``--help`` answers at once
 
 from __future__ import annotations
 
+import dataclasses
+import datetime as dt
 import json
 import sys
 import tempfile
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from impler_pipelines.model import ImportJob, Run
+    from impler_pipelines.store.projects import AccessKey
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -39,6 +42,8 @@ app.add_typer(jobs, name="import")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 JobId = Annotated[str, typer.Argument(help="The import job's id.")]
+KeyId = Annotated[str, typer.Argument(help="The access key's id, as `keys list` shows it.")]
+_MOST_GRACE_HOURS = 24 * 365
 _console = Console()
 _errors = Console(stderr=True)
 
@@ -87,12 +92,103 @@ def create_key(
 
     if not project.strip():
         raise typer.BadParameter("a project needs a name", param_hint="--project")
+    _speak()
     with _store() as connection:
         access_key = create_access_key(connection, project)
     if as_json:
         typer.echo(json.dumps({"accessKey": access_key}))
     else:
         typer.echo(f"Access key of project {project} (it is not shown again):\n{access_key}")
+
+
+@keys.command("list")
+def list_keys(
+    project: Annotated[str | None, typer.Option(help="This project's; otherwise all.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List access keys, newest first: how each begins, never the key itself."""
+    from impler_pipelines.store.projects import find_project, list_access_keys
+
+    with _store() as connection:
+        project_id = None if project is None else find_project(connection, project)
+        found = list_access_keys(connection, project_id=project_id)
+    if as_json:
+        typer.echo(json.dumps([_key_json(key) for key in found], ensure_ascii=False))
+        return
+    header = ["id", "project", "begins", "created", "last used", "ends or ended"]
+    rows: list[list[Any]] = [
+        [k.id, k.project, k.prefix and f"{k.prefix}…", k.created_at, k.last_used_at, k.revoked_at]
+        for k in found
+    ]
+    _print_table(f"{len(found)} access keys (times in UTC)", header, rows)
+
+
+@keys.command("revoke")
+def revoke_key(key_id: KeyId, as_json: AsJson = False) -> None:
+    """Let an access key end now: requests with it get 401."""
+    from impler_pipelines.store.projects import revoke_access_key
+
+    _speak()
+    with _store() as connection:
+        ended = revoke_access_key(connection, key_id)
+    if as_json:
+        typer.echo(json.dumps(_key_json(ended), ensure_ascii=False))
+    else:
+        typer.echo(f"Access key {ended.id} of project {ended.project} {_end_of(ended)}.")
+
+
+@keys.command("rotate")
+def rotate_key(
+    key_id: KeyId,
+    grace_hours: Annotated[
+        float,
+        typer.Option(
+            min=0, max=_MOST_GRACE_HOURS, help="For so long the old key is valid beside the new."
+        ),
+    ] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Make an access key in place of another, for the same project, and print it, this once."""
+    from impler_pipelines.store.projects import rotate_access_key
+
+    _speak()
+    with _store() as connection:
+        former, access_key = rotate_access_key(
+            connection, key_id, grace=dt.timedelta(hours=grace_hours)
+        )
+    if as_json:
+        document = {"accessKey": access_key, "replaces": _key_json(former)}
+        typer.echo(json.dumps(document, ensure_ascii=False))
+    else:
+        typer.echo(
+            f"New access key of project {former.project} (it is not shown again):\n{access_key}\n"
+            f"The old one, {former.id}, {_end_of(former)}."
+        )
+
+
+@app.command()
+def audit(
+    project: Annotated[str | None, typer.Option(help="Of this project.")] = None,
+    import_job: Annotated[str | None, typer.Option(help="Of the import job of this id.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Show who changed what, newest first: by API, command line or Dagster."""
+    from impler_pipelines.store.audit import list_audit
+    from impler_pipelines.store.projects import find_project
+
+    with _store() as connection:
+        project_id = None if project is None else find_project(connection, project)
+        found = list_audit(connection, limit=limit, project_id=project_id, import_job_id=import_job)
+    if as_json:
+        typer.echo(json.dumps([_plain_json(entry) for entry in found], ensure_ascii=False))
+        return
+    header = ["at", "project", "who", "did", "to", "outcome"]
+    rows: list[list[Any]] = [
+        [e.at, e.project, e.actor, e.action, _in_words(e.objects), _in_words(e.outcome)]
+        for e in found
+    ]
+    _print_table(f"{len(found)} changes (times in UTC)", header, rows)
 
 
 @app.command()
@@ -379,6 +475,39 @@ def _cell(value: Any) -> str:
     if isinstance(value, list):
         return "\n".join(escape(sample[:60]) for sample in value)
     return escape(f"{value:%Y-%m-%d %H:%M}" if hasattr(value, "strftime") else str(value))
+
+
+def _in_words(fields: dict[str, Any]) -> list[str]:
+    return [f"{name} {value}" for name, value in fields.items()]
+
+
+def _key_json(key: AccessKey) -> dict[str, Any]:
+    shown = _plain_json(key)
+    del shown["projectId"]
+    return shown
+
+
+def _end_of(key: AccessKey) -> str:
+    end = key.revoked_at or dt.datetime.max.replace(tzinfo=dt.UTC)
+    verb = "ends" if end > dt.datetime.now(dt.UTC) else "ended"
+    return f"{verb} at {end:%Y-%m-%d %H:%M} UTC"
+
+
+def _plain_json(record: Any) -> dict[str, Any]:
+    """A record of the store as the API would show it: camelCase names, times in UTC."""
+    from pydantic.alias_generators import to_camel
+
+    return {
+        to_camel(name): _json_value(value) for name, value in dataclasses.asdict(record).items()
+    }
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, dict):
+        return {name: _json_value(inner) for name, inner in value.items()}
+    return value
 
 
 def _job_json(job: ImportJob) -> dict[str, Any]:

@@ -40,6 +40,11 @@ def _days(value: object) -> object:
     return days
 
 
+def _number_or_none(value: object) -> object:
+    """Blank and 0 are the same: no limit."""
+    return value if value is not None and str(value).strip() not in ("", "0") else None
+
+
 KeptDays = Annotated[float | None, BeforeValidator(_days)]
 
 
@@ -64,6 +69,9 @@ class Settings(BaseSettings):
     dagster_url: str = ""
     secret_key: str = Field(default="", repr=False)
     allow_private_addresses: bool = False
+    max_requests_per_minute: Annotated[
+        Annotated[int, Field(gt=0)] | None, BeforeValidator(_number_or_none)
+    ] = 6000
     max_feed_bytes: int = Field(default=2 * GIB, gt=0)
     fetch_timeout_seconds: float = Field(default=300, gt=0)
     max_run_seconds: float = Field(default=7200, gt=0)
@@ -95,6 +103,7 @@ class Settings(BaseSettings):
     keep_rejects_days: KeptDays = 30
     keep_history_days: KeptDays = 365
     keep_uploads_days: KeptDays = 30
+    keep_audit_days: KeptDays = 365
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -20,6 +20,8 @@ from impler_pipelines.settings import Settings
         pytest.param("IMPLER_DAGSTER_URL", "dagster:3000", "http", id="no-http"),
         pytest.param("IMPLER_ALLOW_PRIVATE_ADDRESSES", "perhaps", "boolean", id="no-boolean"),
         pytest.param("IMPLER_MAX_FEED_BYTES", "0", "greater than 0", id="nothing"),
+        pytest.param("IMPLER_MAX_REQUESTS_PER_MINUTE", "-1", "greater than 0", id="no-limit"),
+        pytest.param("IMPLER_MAX_REQUESTS_PER_MINUTE", "many", "integer", id="no-count"),
         pytest.param("IMPLER_KEEP_RUNS_DAYS", "0", "above 0", id="kept-not-at-all"),
         pytest.param("IMPLER_KEEP_TICKS_DAYS", "a week", "blank for ever", id="no-days"),
         pytest.param("IMPLER_KEEP_COMPUTE_LOGS_DAYS", "1e9", "up to 36500", id="beyond-dates"),

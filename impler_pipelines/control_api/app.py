@@ -74,7 +74,7 @@ def create_app(settings: Settings, *, migrate: bool = False) -> FastAPI:
     problems.install(app, _include_routers(app, settings))
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, max_file_bytes=settings.max_feed_bytes)
-    app.add_middleware(AccessKeys, store=store)
+    app.add_middleware(AccessKeys, store=store, per_minute=settings.max_requests_per_minute)
     app.add_middleware(RawPaths)
     app.add_middleware(Problems)
     app.add_middleware(RequestLog, metrics=app.state.metrics)

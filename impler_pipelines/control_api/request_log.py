@@ -69,6 +69,7 @@ class RequestLog:
             status=status,
             ms=seconds * 1000,
             project_id=scope.get("state", {}).get("project_id"),
+            access_key_id=scope.get("state", {}).get("access_key_id"),
             **{
                 field: parameters[name]
                 for name, field in _IDS_IN_PATHS.items()

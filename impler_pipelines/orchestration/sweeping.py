@@ -17,6 +17,7 @@ from impler_pipelines.orchestration.references import reference_directory
 from impler_pipelines.orchestration.runtime import Runtime
 from impler_pipelines.orchestration.uploads import UPLOADS
 from impler_pipelines.store import import_jobs, runs
+from impler_pipelines.store.audit import sweep_audit
 from impler_pipelines.store.webhook_pages import sweep_pages
 
 _HOUR = dt.timedelta(hours=1)
@@ -70,7 +71,7 @@ class Sweeper:
     - Compute logs go after ``keep_compute_logs_days``, with their run at the latest.
     - Once an hour: ticks after ``keep_ticks_days``, with the states of schedules whose import job
       was deleted then; what failed runs left after ``keep_failed_artifacts_hours``; pages of
-      webhooks, rejects and the store's own runs, as their settings say.
+      webhooks, rejects, the store's own runs and the audit log, as their settings say.
     - Kept in any case: runs that are not over, those of a Run that is active in the store, and
       the one behind each table's newest load, so that every asset keeps its last row counts.
     """
@@ -179,6 +180,7 @@ class Sweeper:
             ("pages of webhooks", settings.keep_webhook_pages_days, sweep_pages),
             ("rejects", settings.keep_rejects_days, runs.sweep_rejects),
             ("runs of import jobs", settings.keep_history_days, runs.sweep_runs),
+            ("rows of the audit log", settings.keep_audit_days, sweep_audit),
         ]
         for what, days, sweep in sweeps:
             if days is None:

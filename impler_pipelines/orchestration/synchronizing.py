@@ -210,12 +210,8 @@ class Synchronizer:
         lost = not cancelled and len(gateway.find_runs(run.run_id)) >= MAX_LAUNCHES
         with self._runtime.transaction() as connection:
             if cancelled:
-                runs.cancel_run(
-                    connection,
-                    run.run_id,
-                    reason="Cancelled in Dagster.",
-                    now=self.now,
-                    dagster_run_id=run.dagster_run_id,
+                sync.adopt_cancellation(
+                    connection, run.run_id, dagster_run_id=run.dagster_run_id, now=self.now
                 )
             elif too_long:
                 runs.fail_run(

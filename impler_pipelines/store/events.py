@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from impler_pipelines.errors import NotFound
 from impler_pipelines.model import PageStatus, WebhookDestination
+from impler_pipelines.store import audit
 from impler_pipelines.store.codec import storable
 from impler_pipelines.store.destinations import (
     WebhookSpec,
@@ -52,6 +53,7 @@ def set_project_webhook(
         )
     row = _row(connection, project_id)
     assert row is not None  # noqa: S101  # it was just written
+    audit.tell(connection, "project_webhook.set", project_id=project_id, destination_id=row.id)
     return shown_webhook(row, box)
 
 
@@ -63,6 +65,7 @@ def remove_project_webhook(
     row = connection.execute(removed.returning(destinations)).one_or_none()
     if row is None:
         raise NotFound("webhook of the project", project_id)
+    audit.tell(connection, "project_webhook.removed", project_id=project_id, destination_id=row.id)
     return shown_webhook(row, box)
 
 

@@ -15,8 +15,13 @@ from impler_pipelines.scheduling import Timing
 from impler_pipelines.store.destinations import public_tables
 from impler_pipelines.store.due_times import timing_of_row
 from impler_pipelines.store.import_jobs import LIVE, pause_import_job, resume_import_job
-from impler_pipelines.store.runs import DEAD_AFTER_SECONDS, HEARTBEAT_SECONDS, find_run
-from impler_pipelines.store.runs.telling import ids_of
+from impler_pipelines.store.runs import (
+    DEAD_AFTER_SECONDS,
+    HEARTBEAT_SECONDS,
+    cancel_run,
+    find_run,
+)
+from impler_pipelines.store.runs.telling import audit_run, ids_of
 from impler_pipelines.store.tables import import_jobs, runs, templates
 
 # A scheduled run is launched by its tick; if the daemon died in between, the sensor does it.
@@ -178,6 +183,21 @@ def cancelled_dagster_runs(connection: Connection, *, now: dt.datetime) -> list[
         runs.c.dagster_run_id.is_not(None),
     )
     return [run_id for run_id in connection.scalars(query) if run_id]
+
+
+def adopt_cancellation(
+    connection: Connection, run_id: str, *, dagster_run_id: str, now: dt.datetime
+) -> None:
+    """Let a Run end whose Dagster run someone cancelled there, unless it has ended otherwise."""
+    with logs.bound(by="dagster"):
+        reason = "Cancelled in Dagster."
+        if not cancel_run(
+            connection, run_id, reason=reason, now=now, dagster_run_id=dagster_run_id
+        ):
+            return
+        cancelled = find_run(connection, run_id)
+        if cancelled is not None:
+            audit_run(connection, "run.cancelled", cancelled)
 
 
 def beating_dagster_runs(connection: Connection, *, now: dt.datetime) -> set[str]:

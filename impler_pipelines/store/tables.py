@@ -55,7 +55,9 @@ access_keys = Table(
     Column("project_id", ForeignKey("impler.projects.id"), nullable=False, index=True),
     Column("key_hash", Text, nullable=False, unique=True, comment="SHA-256 of the key, in hex"),
     _created_at(),
-    Column("revoked_at", Timestamp),
+    Column("revoked_at", Timestamp, comment="may lie ahead: the key is valid until then"),
+    Column("prefix", Text, comment="how the key begins, to recognise it by"),
+    Column("last_used_at", Timestamp, comment="to the hour"),
 )
 
 templates = Table(
@@ -259,4 +261,25 @@ sync_ticks = Table(
     Column("name", Text, primary_key=True),
     Column("ticked_at", Timestamp, nullable=False),
     Column("in_step_at", Timestamp, comment="of the last tick that left nothing undone"),
+)
+
+# No foreign keys: rows outlive what they tell of.
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("at", Timestamp, nullable=False, server_default=func.now()),
+    Column("project_id", Text, nullable=False),
+    Column("actor", Text, nullable=False, comment="an access key's id, or 'cli', 'dagster', …"),
+    Column("request_id", Text),
+    Column("action", Text, nullable=False),
+    Column("template_id", Text),
+    Column("import_job_id", Text),
+    Column("run_id", Text),
+    Column("access_key_id", Text, comment="the key that was changed, not the actor's"),
+    Column("page_id", Text, comment="of a webhook"),
+    Column("outcome", JSONB, nullable=False, comment="no secrets, no values of feeds"),
+    Index(None, "project_id", "id"),
+    Index(None, "import_job_id", "id"),
+    Index(None, "at"),
 )

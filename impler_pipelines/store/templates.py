@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from impler_pipelines.errors import NotFound, StateConflict
 from impler_pipelines.model import Column, ImportJobStatus, Template, TemplateMode
+from impler_pipelines.store import audit
 from impler_pipelines.store.codec import COLUMNS, encode
 from impler_pipelines.store.destinations import (
     DestinationSpec,
@@ -52,6 +53,7 @@ def create_template(
         project_id=project_id,
         specs=destination_specs,
     )
+    _tell(connection, "template.created", project_id, template_id, mode=mode)
     return get_template(connection, box, project_id=project_id, template_id=template_id)
 
 
@@ -112,6 +114,9 @@ def update_template(
             project_id=project_id,
             specs=destination_specs,
         )
+    given = {"name": name, "mode": mode, "columns": columns, "destinations": destination_specs}
+    fields = sorted(field for field, value in given.items() if value is not None)
+    _tell(connection, "template.edited", project_id, template_id, fields=",".join(fields))
     return get_template(connection, box, project_id=project_id, template_id=template_id)
 
 
@@ -136,6 +141,7 @@ def delete_template(
     connection.execute(
         update(templates).where(templates.c.id == template_id).values(deleted_at=now)
     )
+    _tell(connection, "template.deleted", project_id, template_id)
     return template
 
 
@@ -144,6 +150,12 @@ def columns_of(connection: Connection, template_id: str) -> tuple[Column, ...]:
     stored = connection.scalar(select(templates.c.columns).where(templates.c.id == template_id))
     columns: tuple[Column, ...] = COLUMNS.validate_python(stored or [])
     return columns
+
+
+def _tell(
+    connection: Connection, event: str, project_id: str, template_id: str, **fields: str
+) -> None:
+    audit.tell(connection, event, project_id=project_id, template_id=template_id, **fields)
 
 
 def _row(

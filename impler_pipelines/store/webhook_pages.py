@@ -26,6 +26,7 @@ from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 
 from impler_pipelines.errors import NotFound, StateConflict
 from impler_pipelines.model import ImportJobStatus, PageStatus, WebhookPage
+from impler_pipelines.store import audit
 from impler_pipelines.store.codec import storable
 from impler_pipelines.store.tables import (
     destinations,
@@ -228,6 +229,15 @@ def send_again(
     They go ahead of all that was added after them, and have all their tries again. Pages whose
     webhook the template no longer has stay dead.
     """
+    number = _send_again(connection, project_id=project_id, now=now, **equal)
+    if number:
+        audit.tell(connection, "webhook.sent_again", project_id=project_id, pages=number, **equal)
+    return number
+
+
+def _send_again(
+    connection: Connection, *, project_id: str, now: dt.datetime, **equal: str | None
+) -> int:
     return connection.execute(
         update(webhook_pages)
         .where(
@@ -250,13 +260,23 @@ def send_page_again(
 ) -> WebhookPage:
     """The same for one page. Raises ``NotFound``, and ``StateConflict`` unless it is dead."""
     page = get_page(connection, project_id=project_id, page_id=page_id)
-    if not send_again(connection, project_id=project_id, now=now, id=page_id):
+    if not _send_again(connection, project_id=project_id, now=now, id=page_id):
         raise StateConflict(
             f"This page is {page.status}: only a dead one can be sent again."
             if page.status is not PageStatus.DEAD
             else "The webhook that this page is for was removed.",
             status=page.status,
         )
+    audit.tell(
+        connection,
+        "webhook.sent_again",
+        project_id=project_id,
+        template_id=page.template_id,
+        import_job_id=page.import_job_id,
+        run_id=page.run_id,
+        page_id=page.id,
+        pages=1,
+    )
     return get_page(connection, project_id=project_id, page_id=page_id)
 
 

@@ -198,7 +198,7 @@ class _Stack:
 
     def _first_access_key(self) -> str | None:
         """A key for a first project, when there is none at all yet."""
-        with self._store() as connection:
+        with logs.bound(by="supervisor"), self._store() as connection:
             if has_access_keys(connection):
                 return None
             return create_access_key(connection, FIRST_PROJECT)
@@ -230,7 +230,7 @@ class _Stack:
             with self._store() as connection:
                 if project_of_key(connection, kept) is not None:
                     return kept
-        with self._store() as connection:
+        with logs.bound(by="supervisor"), self._store() as connection:
             access_key = create_access_key(connection, FIRST_PROJECT)
         file.touch(mode=0o600)
         file.write_text(f"{access_key}\n")

@@ -29,6 +29,7 @@ from impler_pipelines.orchestration.sweep_sensor import build_sweep_sensor
 from impler_pipelines.orchestration.sweeping import Bound, Progress, Sweeper
 from impler_pipelines.settings import Settings
 from impler_pipelines.store import import_jobs, runs
+from impler_pipelines.store.audit import list_audit
 from impler_pipelines.supervisor.embedded_postgres import EmbeddedPostgres
 from impler_pipelines_tests.conftest import _database
 from impler_pipelines_tests.orchestration.conftest import World, rss
@@ -416,6 +417,22 @@ class TestArtifacts:
             artifacts.open(f"{directory}/feed", "wb").close()
         aging.sweep(keep_failed_artifacts_hours=0)
         assert all(artifacts.exists(directory) for directory in needed)
+
+
+class TestAuditLog:
+    def test_goes_at_its_age_or_never(self, aging: Aging) -> None:
+        def rows() -> int:
+            with aging.world.runtime.transaction() as connection:
+                return len(list_audit(connection, limit=100))
+
+        made = rows()
+        assert made
+        year = dt.timedelta(days=366)
+        assert "audit" not in aging.sweep(later=year, keep_audit_days=None)
+        assert "audit" not in aging.sweep(later=year * 2, keep_audit_days=1000)
+        assert rows() == made
+        assert f"Deleted {made} rows of the audit log" in aging.sweep(later=year * 3)
+        assert rows() == 0
 
 
 class TestSensor:

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
+from impler_pipelines.errors import NotFound, StateConflict
 from impler_pipelines.store import projects
 from impler_pipelines.store.tables import access_keys
 from impler_pipelines.store.tables import projects as projects_table
-from impler_pipelines_tests.store.shop import NOW, Shop, race
+from impler_pipelines_tests.store.shop import HOUR, Shop, race
 
 
 class TestAccessKeys:
@@ -23,9 +25,62 @@ class TestAccessKeys:
         assert shop.do(projects.project_of_key, key) is None
 
     def test_revoked(self, shop: Shop) -> None:
-        key = shop.do(projects.create_access_key, "a")
-        shop.do(lambda c: c.execute(update(access_keys).values(revoked_at=NOW)))
+        key, other = (shop.do(projects.create_access_key, "a") for _ in range(2))
+        known = shop.do(projects.find_access_key, key)
+        assert known is not None
+        ended = shop.do(projects.revoke_access_key, known.id)
         assert shop.do(projects.project_of_key, key) is None
+        assert shop.do(projects.project_of_key, other) == known.project_id
+        assert ended.revoked_at is not None
+        assert shop.do(projects.revoke_access_key, known.id) == ended
+
+    @pytest.mark.parametrize(
+        ("grace", "valid"),
+        [
+            pytest.param(dt.timedelta(), False, id="at-once"),
+            pytest.param(HOUR, True, id="grace"),
+        ],
+    )
+    def test_rotated(self, shop: Shop, grace: dt.timedelta, valid: bool) -> None:
+        key = shop.do(projects.create_access_key, "a")
+        known = shop.do(projects.find_access_key, key)
+        assert known is not None
+        former, new = shop.do(projects.rotate_access_key, known.id, grace=grace)
+        assert (shop.do(projects.find_access_key, key) is not None) is valid
+        assert shop.do(projects.project_of_key, new) == known.project_id
+        now = shop.do(projects.database_time)
+        assert former.revoked_at is not None
+        assert abs(former.revoked_at - now - grace) < dt.timedelta(minutes=1)
+        with pytest.raises(StateConflict, match="Rotate another"):
+            shop.do(projects.rotate_access_key, known.id)
+        shop.do(projects.revoke_access_key, known.id)  # a grace can be cut short
+        assert shop.do(projects.project_of_key, key) is None
+
+    def test_rotated_twice_at_once_is_replaced_once(self, shop: Shop) -> None:
+        known = shop.do(projects.find_access_key, shop.do(projects.create_access_key, "a"))
+        assert known is not None
+        _, second = race(
+            shop.engine,
+            lambda c: projects.rotate_access_key(c, known.id, grace=HOUR),
+            lambda c: projects.rotate_access_key(c, known.id, grace=HOUR),
+        )
+        assert isinstance(second, StateConflict)
+        assert len(shop.do(projects.list_access_keys, project_id=known.project_id)) == 2
+
+    @pytest.mark.parametrize("change", [projects.revoke_access_key, projects.rotate_access_key])
+    def test_of_no_such_id(self, shop: Shop, change: Callable[..., object]) -> None:
+        with pytest.raises(NotFound, match="There is no access key 'nothing'"):
+            shop.do(change, "nothing")
+
+    def test_are_listed_with_their_beginning(self, shop: Shop) -> None:
+        key = shop.do(projects.create_access_key, "a")
+        project_id = shop.do(projects.find_project, "a")
+        (listed,) = shop.do(projects.list_access_keys, project_id=project_id)
+        assert listed.prefix is not None
+        assert key.startswith(listed.prefix)
+        assert len(listed.prefix) == 9
+        assert (listed.project, listed.revoked_at, listed.last_used_at) == ("a", None, None)
+        assert {one.project for one in shop.do(projects.list_access_keys)} == {"a", "shop"}
 
     def test_are_stored_hashed(self, shop: Shop) -> None:
         key = shop.do(projects.create_access_key, "a")

@@ -16,7 +16,9 @@ from impler_pipelines.store.templates import get_template
 router = APIRouter(prefix="/v1/feeds", tags=["Feeds"])
 
 
-@router.post("/inspect", responses=problems(404, 422, 502), response_model_exclude_defaults=True)
+@router.post(
+    "/inspect", responses=problems(404, 413, 422, 502), response_model_exclude_defaults=True
+)
 def inspect_feed(body: InspectBody, project_id: ProjectId, store: Store, feeds: Feeds) -> FeedRead:
     """Fetch a feed and say what it holds: record path, headings with samples, warnings.
 

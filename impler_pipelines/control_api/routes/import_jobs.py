@@ -39,7 +39,7 @@ router = APIRouter(prefix="/v1/import-jobs", tags=["Import jobs"])
 _OF_UPLOADS = frozenset({"extra", "filters", "mappings"})
 
 
-@router.post("/{templateId:segment}", status_code=201, responses=problems(404, 409, 422, 502))
+@router.post("/{templateId:segment}", status_code=201, responses=problems(404, 409, 413, 422, 502))
 def create_import_job(
     template: FoundTemplate,
     body: ImportJobCreate,
@@ -78,7 +78,7 @@ def get_import_job(job: FoundImportJob) -> ImportJobRead:
     return import_job_view(job)
 
 
-@router.put("/{jobId:segment}", responses=problems(404, 409, 422, 502))
+@router.put("/{jobId:segment}", responses=problems(404, 409, 413, 422, 502))
 def update_import_job(
     job: FoundImportJob, body: ImportJobUpdate, store: Store, feeds: Feeds
 ) -> ImportJobRead:
@@ -125,7 +125,7 @@ def get_mappings(job: FoundImportJob, store: Store) -> list[MappingRead]:
         return mapping_views(job, columns_of(connection, job.template_id))
 
 
-@router.put("/{jobId:segment}/mappings", responses=problems(404, 409, 422))
+@router.put("/{jobId:segment}/mappings", responses=problems(404, 409, 413, 422))
 def replace_mappings(job: FoundImportJob, body: MappingsReplace, store: Store) -> list[MappingRead]:
     """Replace all mappings; the same request again changes nothing.
 

@@ -14,7 +14,7 @@ from impler_pipelines.scheduling import describe, next_runs
 router = APIRouter(prefix="/v1/schedules", tags=["Schedules"])
 
 
-@router.post("/preview", responses=problems(422))
+@router.post("/preview", responses=problems(413, 422))
 def preview_schedule(body: SchedulePreviewBody) -> SchedulePreviewRead:
     """The schedule in words and its next runs from now; fewer than asked for before `endsOn`."""
     now = dt.datetime.now(dt.UTC)

@@ -36,7 +36,7 @@ from impler_pipelines.store.import_jobs import settle_template
 router = APIRouter(prefix="/v1/templates", tags=["Templates"])
 
 
-@router.post("", status_code=201, responses=problems(422))
+@router.post("", status_code=201, responses=problems(413, 422))
 def create_template(
     body: TemplateCreate, project_id: ProjectId, store: Store, check_address: CheckAddress
 ) -> TemplateRead:
@@ -89,7 +89,7 @@ def get_template(template: FoundTemplate) -> TemplateRead:
     return template_view(template)
 
 
-@router.put("/{templateId:segment}", responses=problems(404, 422))
+@router.put("/{templateId:segment}", responses=problems(404, 413, 422))
 def update_template(
     template: FoundTemplate,
     body: TemplateUpdate,

@@ -22,7 +22,7 @@ from impler_pipelines.store.import_jobs import refuse_unless_manual, take_upload
 router = APIRouter(prefix="/v1/uploads", tags=["Uploads"])
 
 
-@router.post("/{templateId:segment}", status_code=201, responses=problems(404, 409, 422))
+@router.post("/{templateId:segment}", status_code=201, responses=problems(404, 409, 413, 422))
 def upload_file(
     template: FoundTemplate,
     project_id: ProjectId,

@@ -60,7 +60,7 @@ def list_webhook_pages(
     return [WebhookPageRead.model_validate(one) for one in shown]
 
 
-@router.post("/retry", status_code=202, responses=problems(422))
+@router.post("/retry", status_code=202, responses=problems(413, 422))
 def send_dead_pages_again(body: SendAgain, project_id: ProjectId, store: Store) -> SentAgain:
     """Send dead pages again, oldest first, with all their tries and under the ids they had."""
     with store.transaction() as connection:

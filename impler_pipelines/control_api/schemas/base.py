@@ -25,6 +25,13 @@ ExternalUserId = Annotated[
 ]
 
 
+def without_null(schema: dict[str, Any]) -> None:
+    """For ``json_schema_extra`` of a field whose default None means absent: null is refused."""
+    kinds = [kind for kind in schema.pop("anyOf") if kind != {"type": "null"}]
+    schema.pop("default", None)
+    schema.update(kinds[0] if len(kinds) == 1 else {"anyOf": kinds})
+
+
 class Read(BaseModel):
     """A part of an answer; fields are filled from the model's attributes by name."""
 

@@ -15,6 +15,7 @@ from impler_pipelines.control_api.schemas.base import (
     Read,
     Url,
     UtcTime,
+    without_null,
 )
 from impler_pipelines.control_api.schemas.feeds import HeaderName, HeaderValue, HeadingRead, Path
 from impler_pipelines.control_api.schemas.schedules import (
@@ -43,7 +44,7 @@ class FilterBody(Part):
 
     field: StrictStr
     operation: StrictStr = Field(
-        examples=["contains", "equals", "startsWith", "endsWith", "matches"]
+        json_schema_extra={"enum": ["contains", "equals", "startsWith", "endsWith", "matches"]}
     )
     value: StrictStr
 
@@ -120,7 +121,7 @@ class ImportJobUpdate(_Extra):
       is sent again
     """
 
-    url: Url | None = None
+    url: Url | None = Field(default=None, json_schema_extra=without_null)
     auth_header_name: HeaderName | None = None
     auth_header_value: HeaderValue | None = Field(default=None, repr=False)
     record_path: Path | None = None
@@ -143,7 +144,7 @@ _MAPPINGS_SCHEMA: dict[str, Any] = {
             "repeated": {"enum": ["first", "join", "json", None]},
         },
     },
-    "examples": [[{"key": "title", "path": "rss > channel > item > title"}]],
+    "examples": [IMPORT_JOB_EXAMPLE["mappings"]],
 }
 
 

@@ -41,9 +41,15 @@ _MEANINGS = {
     401: ("Unauthorized", "No key, or an unknown one."),
     404: ("Not Found", "Unknown, or another project's."),
     409: ("Conflict", "Not in a state that allows it."),
+    413: ("Request Entity Too Large", "The body, or the uploaded file, is too large."),
     422: ("Unprocessable Entity", "A bad body or parameter, a refused address included."),
+    429: ("Too Many Requests", "More than a key, or an address without one, may send."),
     502: ("Bad Gateway", "The feed could not be fetched or read; the message says why."),
     503: ("Service Unavailable", "The database can't be reached."),
+}
+_HEADERS = {
+    401: {"WWW-Authenticate": {"description": "The header to send.", "schema": {"type": "string"}}},
+    429: {"Retry-After": {"description": "In seconds.", "schema": {"type": "integer"}}},
 }
 
 
@@ -57,9 +63,9 @@ def paged(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI's ``responses`` for these statuses, with 401, 422 and 503, which all have."""
+    """OpenAPI's ``responses`` for these statuses, with 401, 422, 429 and 503, which all have."""
     documented: dict[int | str, dict[str, Any]] = {}
-    for status in sorted({401, 422, 503, *statuses}):
+    for status in sorted({401, 422, 429, 503, *statuses}):
         error, meaning = _MEANINGS[status]
         example: dict[str, Any] = {"statusCode": status, "error": error, "message": meaning}
         if status == 422:
@@ -71,4 +77,6 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
             "description": meaning,
             "content": {"application/json": {"example": example}},
         }
+        if status in _HEADERS:
+            documented[status]["headers"] = _HEADERS[status]
     return documented

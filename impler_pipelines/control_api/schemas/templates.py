@@ -6,10 +6,22 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
-from impler_pipelines.control_api.schemas.base import Body, Identifier, Part, Read, Url, UtcTime
+from impler_pipelines.control_api.schemas.base import (
+    Body,
+    Identifier,
+    Part,
+    Read,
+    Url,
+    UtcTime,
+    without_null,
+)
 from impler_pipelines.model import Column, ColumnType, LoadMode, TemplateMode, Validation
 
 Name = Annotated[StrictStr, Field(min_length=1, max_length=256, pattern=r"\S")]
+# What is only told of here is checked by the rooms, in words that say more than a pattern.
+_KEY: dict[str, Any] = {"pattern": "^[A-Za-z][A-Za-z0-9_]{0,62}$"}
+_RULES: dict[str, Any] = {"enum": ["range", "length", "digits", "unique_with"]}
+_TYPES: dict[str, Any] = {"enum": ["sql", "webhook"]}
 Bound = Annotated[float | None, Field(strict=True)]
 _Texts = Annotated[list[StrictStr], Field(default_factory=list)]
 
@@ -28,7 +40,7 @@ TEMPLATE_EXAMPLE: dict[str, Any] = {
 class ValidationBody(Part):
     """One more rule of a column."""
 
-    rule: StrictStr = Field(alias="validate", examples=["range"])
+    rule: StrictStr = Field(alias="validate", json_schema_extra=_RULES)
     min: Bound = None
     max: Bound = None
     columns: _Texts
@@ -38,7 +50,7 @@ class ValidationBody(Part):
 class ColumnBody(Part):
     """One target field. ``name`` defaults to the key."""
 
-    key: StrictStr
+    key: StrictStr = Field(json_schema_extra=_KEY)
     name: StrictStr | None = Field(default=None, max_length=256)
     type: ColumnType = ColumnType.STRING
     is_required: StrictBool = False
@@ -83,11 +95,11 @@ class DestinationBody(Part):
     Fields that are not known are let through here, to be refused by the type they don't fit.
     """
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", json_schema_extra={"additionalProperties": False})
 
     id: StrictStr | None = Field(default=None, alias="_id")
-    type: StrictStr = Field(default="sql", examples=["sql"])
-    table: StrictStr | None = None
+    type: StrictStr = Field(default="sql", json_schema_extra=_TYPES)
+    table: Annotated[StrictStr, Field(json_schema_extra=_KEY)] | None = None
     url: StrictStr | None = Field(
         default=None,
         max_length=2048,
@@ -118,7 +130,7 @@ class DestinationBody(Part):
     )
 
 
-_Columns = Annotated[list[ColumnBody], Field(max_length=1000)]
+_Columns = Annotated[list[ColumnBody], Field(max_length=1000, json_schema_extra={"minItems": 1})]
 _Destinations = Annotated[list[DestinationBody], Field(min_length=1, max_length=20)]
 
 
@@ -136,10 +148,10 @@ class TemplateCreate(Body):
 class TemplateUpdate(Body):
     """What to change: absent means unchanged; columns and destinations are replaced whole."""
 
-    name: Name | None = None
-    mode: TemplateMode | None = None
-    columns: _Columns | None = None
-    destinations: _Destinations | None = None
+    name: Name | None = Field(default=None, json_schema_extra=without_null)
+    mode: TemplateMode | None = Field(default=None, json_schema_extra=without_null)
+    columns: _Columns | None = Field(default=None, json_schema_extra=without_null)
+    destinations: _Destinations | None = Field(default=None, json_schema_extra=without_null)
 
 
 class ValidationRead(Read):

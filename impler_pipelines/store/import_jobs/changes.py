@@ -119,7 +119,9 @@ def create_import_job(
         )
     )
     settle(connection, job_id, now=now)
-    return tell("import_job.created", _whole(connection, job_id), feed_host=host_of(new.url))
+    return tell(
+        connection, "import_job.created", _whole(connection, job_id), feed_host=host_of(new.url)
+    )
 
 
 def get_import_job(connection: Connection, *, project_id: str, job_id: str) -> ImportJob:
@@ -185,7 +187,8 @@ def update_import_job(
     otherwise stays. Raises ``StateConflict`` for a deleted import job.
     """
     changed = _change(connection, job_id, now=now, changes=changes, box=box)
-    return tell("import_job.edited", changed, fields=",".join(sorted(changes)))
+    event = "import_job.mapped" if changes.keys() == {"mappings"} else "import_job.edited"
+    return tell(connection, event, changed, fields=",".join(sorted(changes)))
 
 
 def _change(
@@ -228,7 +231,7 @@ def pause_import_job(connection: Connection, job_id: str, *, now: dt.datetime) -
     reason = "The import job was paused before the run started."
     runs.cancel_queued_runs(connection, job_id, reason=reason, now=now)
     paused = _change(connection, job_id, now=now, changes={"paused_at": now})
-    return tell("import_job.paused", paused)
+    return tell(connection, "import_job.paused", paused)
 
 
 def resume_import_job(connection: Connection, job_id: str, *, now: dt.datetime) -> ImportJob:
@@ -239,7 +242,7 @@ def resume_import_job(connection: Connection, job_id: str, *, now: dt.datetime) 
             f"Only a paused import job can be resumed; this one is {status}.", status=status
         )
     resumed = _change(connection, job_id, now=now, changes={"paused_at": None})
-    return tell("import_job.resumed", resumed)
+    return tell(connection, "import_job.resumed", resumed)
 
 
 def terminate_import_job(connection: Connection, job_id: str, *, now: dt.datetime) -> ImportJob:
@@ -255,7 +258,7 @@ def terminate_import_job(connection: Connection, job_id: str, *, now: dt.datetim
         .where(import_jobs.c.id == job_id)
         .values(status=ImportJobStatus.TERMINATED, next_run=None, updated_at=now)
     )
-    return tell("import_job.deleted", _whole(connection, job_id))
+    return tell(connection, "import_job.deleted", _whole(connection, job_id))
 
 
 def deleted_import_jobs(

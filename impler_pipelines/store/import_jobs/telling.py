@@ -1,4 +1,4 @@
-"""What is told of an import job in the log. It changes none.
+"""What is told of an import job, in the log and in the audit log. It changes none.
 
 Lines carry ids and states: no address beyond the feed's host, no user, nothing of ``extra``.
 """
@@ -8,13 +8,16 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from impler_pipelines import logs
+from sqlalchemy import Connection
+
 from impler_pipelines.model import ImportJob
+from impler_pipelines.store import audit
 
 
-def tell(event: str, job: ImportJob, **fields: Any) -> ImportJob:
+def tell(connection: Connection, event: str, job: ImportJob, **fields: Any) -> ImportJob:
     """Tell of a change to an import job, within its transaction; returns the import job."""
-    logs.note(
+    audit.tell(
+        connection,
         event,
         import_job_id=job.id,
         project_id=job.project_id,

@@ -114,9 +114,8 @@ def take_upload(
             values["extra"] = new.extra
         connection.execute(update(import_jobs).where(import_jobs.c.id == job_id).values(**values))
     settle(connection, job_id, now=now)
-    return tell(
-        "import_job.uploaded", get_import_job(connection, project_id=project_id, job_id=job_id)
-    )
+    taken = get_import_job(connection, project_id=project_id, job_id=job_id)
+    return tell(connection, "import_job.uploaded", taken)
 
 
 def refuse_unless_manual(name: str, mode: str) -> None:

@@ -18,7 +18,7 @@ from impler_pipelines.errors import NotFound, StateConflict
 from impler_pipelines.model import ImportJobStatus, Run, RunStatus, Trigger
 from impler_pipelines.store.codec import UPLOAD, encode
 from impler_pipelines.store.engine import new_id
-from impler_pipelines.store.runs.telling import tell_asked, tell_ended
+from impler_pipelines.store.runs.telling import audit_run, tell_asked, tell_ended
 from impler_pipelines.store.tables import import_jobs, runs
 
 ACTIVE = (RunStatus.QUEUED, RunStatus.RUNNING)
@@ -59,6 +59,13 @@ def run_now(connection: Connection, job_id: str, *, now: dt.datetime) -> Run:
 
     Raises ``StateConflict`` unless the import job is mapped and not deleted.
     """
+    run, is_new = _queued_or_new(connection, job_id, now=now)
+    if is_new:
+        audit_run(connection, "run.asked", run)
+    return run
+
+
+def _queued_or_new(connection: Connection, job_id: str, *, now: dt.datetime) -> tuple[Run, bool]:
     status = lock_status(connection, job_id)
     if status in (ImportJobStatus.MAPPING, ImportJobStatus.TERMINATED):
         raise StateConflict(
@@ -75,8 +82,8 @@ def run_now(connection: Connection, job_id: str, *, now: dt.datetime) -> Run:
         )
     ).first()
     if queued is not None:
-        return _run(queued)
-    return ask_for_run(connection, job_id, trigger=Trigger.MANUAL, now=now)
+        return _run(queued), False
+    return ask_for_run(connection, job_id, trigger=Trigger.MANUAL, now=now), True
 
 
 def confirm_deletions(connection: Connection, run: Run, *, now: dt.datetime) -> Run:
@@ -97,9 +104,16 @@ def confirm_deletions(connection: Connection, run: Run, *, now: dt.datetime) -> 
             " if it was.",
             status=run.status,
         )
-    new = run_now(connection, run.import_job_id, now=now)
+    new, _ = _queued_or_new(connection, run.import_job_id, now=now)
     connection.execute(
         update(runs).where(runs.c.id == new.id).values(deletions_confirmed=run.deletions_held)
+    )
+    audit_run(
+        connection,
+        "run.deletions_confirmed",
+        new,
+        stopped_run_id=run.id,
+        deletions=run.deletions_held,
     )
     return replace(new, deletions_confirmed=run.deletions_held)
 
@@ -132,6 +146,7 @@ def retry_rejects(connection: Connection, run: Run, *, now: dt.datetime) -> Run:
     connection.execute(
         update(runs).where(runs.c.id == new.id).values(rejects_of=run.id, upload=_upload_of(run))
     )
+    audit_run(connection, "run.rejects_retried", new, rejects_of=run.id, rejects=run.invalid)
     return replace(new, rejects_of=run.id, upload=run.upload)
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select, update
 
+from impler_pipelines import logs
 from impler_pipelines.errors import RunCancelled, StateConflict
 from impler_pipelines.model import ImportJobStatus, Run, RunStatus, Trigger
 from impler_pipelines.store.codec import storable
 from impler_pipelines.store.runs.asked import ask_for_run, find_run_of, get_run, lock_status
-from impler_pipelines.store.runs.telling import tell_begun
+from impler_pipelines.store.runs.telling import audit_run, tell_begun
 from impler_pipelines.store.tables import runs
 from impler_pipelines.store.tallies import Tally, add_tallies
 
@@ -69,7 +70,9 @@ def begin_attempt(
     taken_over = run.id if run and reexecution else None
     _refuse_second_run(connection, job_id, run.id if run else None, taken_over, now)
     if run is None:
-        run = ask_for_run(connection, job_id, trigger=Trigger.MANUAL, now=now)
+        with logs.bound(by=logs.bound_value("by") or "dagster"):
+            run = ask_for_run(connection, job_id, trigger=Trigger.MANUAL, now=now)
+            audit_run(connection, "run.asked", run)
     connection.execute(
         update(runs)
         .where(runs.c.id == run.id)

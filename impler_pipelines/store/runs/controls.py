@@ -15,7 +15,7 @@ from impler_pipelines.store.runs.asked import (
     lock_status,
 )
 from impler_pipelines.store.runs.endings import cancel_run
-from impler_pipelines.store.runs.telling import tell_asked
+from impler_pipelines.store.runs.telling import audit_run, tell_asked
 from impler_pipelines.store.tables import runs
 
 _NOT_TO_RUN = (ImportJobStatus.MAPPING, ImportJobStatus.PAUSED, ImportJobStatus.TERMINATED)
@@ -35,6 +35,8 @@ def cancel_by_request(connection: Connection, run: Run, *, now: dt.datetime) -> 
                 f"This run has ended ({run.status}): there is nothing to cancel.",
                 status=run.status,
             )
+        return run
+    audit_run(connection, "run.cancelled", run)
     return get_run(connection, job_id=run.import_job_id, run_id=run.id)
 
 
@@ -74,4 +76,5 @@ def retry_failed(connection: Connection, run: Run) -> Run:
     )
     again = get_run(connection, job_id=run.import_job_id, run_id=run.id)
     tell_asked(again)
+    audit_run(connection, "run.retried", again)
     return again

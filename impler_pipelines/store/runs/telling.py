@@ -1,4 +1,4 @@
-"""What is told of a Run: its log lines, and what it adds to the counters. It changes no Run.
+"""What is told of a Run: log lines, counters, and rows of the audit log. It changes no Run.
 
 Called in the transaction of the change, so both say what was committed, once.
 """
@@ -9,10 +9,12 @@ import datetime as dt
 import logging
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from impler_pipelines import logs
 from impler_pipelines.model import Run, RunStatus, Trigger
+from impler_pipelines.store import audit
+from impler_pipelines.store.tables import import_jobs
 from impler_pipelines.store.tallies import Tally, add_tallies, observation
 
 _COUNTS = (
@@ -37,6 +39,21 @@ def ids_of(run: Run) -> dict[str, Any]:
         "dagster_run_id": run.dagster_run_id,
         "request_id": logs.bound_value("request_id") or run.request_id,
     }
+
+
+def audit_run(connection: Connection, action: str, run: Run, **outcome: Any) -> None:
+    """Someone did this to a Run: a row of the audit log, beside the lines that tell of it."""
+    owner = select(import_jobs.c.project_id, import_jobs.c.template_id)
+    row = connection.execute(owner.where(import_jobs.c.id == run.import_job_id)).one()
+    audit.record(
+        connection,
+        action,
+        project_id=row.project_id,
+        template_id=row.template_id,
+        import_job_id=run.import_job_id,
+        run_id=run.id,
+        **outcome,
+    )
 
 
 def tell_asked(run: Run) -> None:
