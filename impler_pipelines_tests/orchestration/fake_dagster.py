@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from impler_pipelines.errors import DagsterRefused, DagsterUnavailable
@@ -36,6 +37,7 @@ class FakeDagster(DagsterGateway):
         self.ended: dict[str, str] = {}
         self.cancelled: list[str] = []
         self.dies_in: int | None = None
+        self._one_launch = threading.Lock()
 
     def contact(self) -> None:
         """Called before whatever the ticking process does that others see."""
@@ -59,8 +61,9 @@ class FakeDagster(DagsterGateway):
         self._answer()
         if job_name in self.refused:
             raise DagsterRefused(f"{job_name} was not launched: PipelineNotFoundError")
-        self.launched.append((job_name, dict(tags)))
-        made = f"dagster-{len(self.launched)}"
+        with self._one_launch:
+            self.launched.append((job_name, dict(tags)))
+            made = f"dagster-{len(self.launched)}"
         if again is not None:
             self.parents[made] = again.id
         return made
