@@ -25,6 +25,7 @@ SUITES = {
     "launched": ("running", "launched"),
     "latency": ("stack", "latency"),
     "unchanged": ("stack", "unchanged"),
+    "sync": ("sync", "results"),
 }
 RESULTS = Path(__file__).parent / "results.json"
 DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"

@@ -131,6 +131,7 @@ class _Machine(RuleBasedStateMachine):
         self._cursor: str | None = None
         self._asked: dict[str, Asked] = {}
         self._alive: dict[str, str] = {}  # Dagster runs with a process → Run
+        self._cancelled: set[str] = set()  # Runs whose Dagster run somebody cancelled
         self._reload_seconds = 0
         self._project()
         self._runtime = DyingRuntime(
@@ -293,7 +294,8 @@ class _Machine(RuleBasedStateMachine):
     def cancel_in_dagster(self, which: int) -> None:
         """A process that lives says so itself, and is gone."""
         live = self._live()
-        dagster_run_id = live[which % len(live)][0]
+        dagster_run_id, tags = live[which % len(live)]
+        self._cancelled.add(tags[RUN_ID_TAG])
         self._dagster.ended[dagster_run_id] = "CANCELLED"
         if run_id := self._alive.pop(dagster_run_id, None):
             self._end(run_id, dagster_run_id, "CANCELLED")
@@ -327,7 +329,7 @@ class _Machine(RuleBasedStateMachine):
         self._pass(TICK)
         self._tick()
 
-    @rule(contacts=st.integers(0, 25), restarts=st.booleans())
+    @rule(contacts=st.integers(0, 18), restarts=st.booleans())
     def tick_that_dies(self, contacts: int, restarts: bool) -> None:
         self._pass(TICK)
         self._dagster.dies_in = contacts
@@ -409,6 +411,14 @@ class _Machine(RuleBasedStateMachine):
     def a_run_has_one_live_dagster_run_at_the_most(self) -> None:
         for run_id in {tags[RUN_ID_TAG] for _, tags in self._dagster.launched}:
             assert len(self._dagster.live_runs(run_id)) <= 1
+
+    @invariant()
+    def nobody_cancels_in_dagster_but_people(self) -> None:
+        """What the sensor ends there, since its process is dead, is run again."""
+        for asked in self._asked.values():
+            for run in self._history(asked):
+                by_hand = run.id in self._cancelled
+                assert by_hand or run.error != "Cancelled in Dagster."
 
     @invariant()
     def what_must_not_run_is_not_queued(self) -> None:
@@ -666,7 +676,7 @@ def test_two_way_control(place: Place) -> None:
     asked_for = os.environ.get("TWO_WAY_EXAMPLES")
     case = type("Machine", (_Machine,), {"place": place}).TestCase
     case.settings = settings(
-        max_examples=int(asked_for or 40),
+        max_examples=int(asked_for or 80),
         stateful_step_count=30,
         deadline=None,
         phases=set(Phase) if asked_for else set(Phase) - {Phase.shrink},  # which takes minutes
