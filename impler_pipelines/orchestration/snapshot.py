@@ -35,6 +35,10 @@ class Drift:
     def __bool__(self) -> bool:
         return bool(self.added or self.gone or self.changed)
 
+    def __str__(self) -> str:
+        added, gone, changed = map(len, (self.added, self.gone, self.changed))
+        return f"{added} added, {gone} removed, {changed} changed"
+
 
 class Snapshot:
     """``definitions`` as the store had them at ``read_at``; None: they were not read from it."""

@@ -65,7 +65,10 @@ def build_sync_sensor(runtime: Runtime, snapshot: Callable[[], Snapshot]) -> Sen
             # Told by tick_told. Not by context.log: each tick that uses it leaves a file for ever.
             sync.done.append(f"{error} The rest waits for the next tick.")
         after = SyncCursor(swept_at, sync.reload or before.reload)
-        reason = "; ".join(sync.done) or "Everything is in step."
+        said = list(sync.done)
+        if sync.waits_for_reload:
+            said.append(f"The next reload waits a moment: {sync.waits_for_reload}")
+        reason = "; ".join(said) or "Everything is in step."
         return SensorResult(skip_reason=SkipReason(reason), cursor=after.write())
 
     return sync_import_jobs

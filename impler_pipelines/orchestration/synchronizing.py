@@ -50,9 +50,7 @@ class Synchronizer:
         """Whether this tick has left nothing undone."""
         return not self.refused and not self.waits_for_reload
 
-    def reload_if_changed(
-        self, snapshot: Snapshot, *, whole: bool = True, wait: bool = False
-    ) -> None:
+    def reload_if_changed(self, snapshot: Snapshot, *, whole: bool, wait: bool) -> None:
         """Reload the code location if import jobs were added, removed, rescheduled or renamed.
 
         ``whole`` compares all of them and not only those changed lately. ``wait``: the last reload
@@ -62,10 +60,8 @@ class Synchronizer:
             drift = snapshot.drift(connection, now=self.now, whole=whole)
         if not drift:
             return
-        told = f"{len(drift.added)} added, {len(drift.gone)} removed, {len(drift.changed)} changed"
         if wait:
             self.waits_for_reload = drift
-            self.done.append(f"The next reload waits a moment: {told}")
             return
         begun = self._runtime.now()
         try:
@@ -73,7 +69,7 @@ class Synchronizer:
         finally:
             ended = self._runtime.now()
             self.reload = Reload(ended, max((ended - begun).total_seconds(), 0.0))
-        self.done.append(f"Reloaded: {told}")
+        self.done.append(f"Reloaded: {drift}")
 
     def settle_silent_runs(self) -> None:
         """Queue Runs again whose process is gone, cancel those that were cancelled in Dagster."""

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import Connection, Engine
 
-from impler_pipelines.errors import RunCancelled, StateConflict
+from impler_pipelines.errors import RunCancelled, StateConflict, StoreUnavailable
 from impler_pipelines.model import (
     Column,
     FieldMapping,
@@ -66,14 +66,17 @@ LONGEST_PAUSE = dt.timedelta(seconds=60)
 MOST_JOBS = 4
 
 
-class DyingRuntime(Runtime):
+class MortalRuntime(Runtime):
     """A code server's runtime: it may be gone before any transaction, or without its store."""
 
-    dagster: FakeLocation
+    contact: Callable[[], None] = staticmethod(lambda: None)
+    without_store = False
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        self.dagster.contact()
+        if self.without_store:
+            raise StoreUnavailable("The store's database can't be reached.")
+        self.contact()
         with super().transaction() as connection:
             yield connection
 
@@ -134,15 +137,14 @@ class _Machine(RuleBasedStateMachine):
         self._cancelled: set[str] = set()  # Runs whose Dagster run somebody cancelled
         self._reload_seconds = 0
         self._project()
-        self._runtime = DyingRuntime(
+        self._runtime = MortalRuntime(
             Settings(home=self.place.home, database_url=self.place.store_url, secret_key="k"),
             clock=lambda: self._now,
         )
-        self._runtime.dagster = FakeLocation.__new__(FakeLocation)  # no contact ends it yet
-        self._runtime.dagster.dies_in = None
         self._dagster = FakeLocation(lambda: ImportRepository(self._runtime))
         self._dagster.during_reload = self._reload_takes_its_time
-        self._runtime.dagster = self._runtime.gateway = self._dagster
+        self._runtime.contact = self._dagster.contact
+        self._runtime.gateway = self._dagster
 
     def _project(self) -> None:
         first, second = self.place.shops
@@ -342,9 +344,12 @@ class _Machine(RuleBasedStateMachine):
     def lose_the_cursor(self, kind: str | None) -> None:
         self._cursor = kind
 
-    @rule()
-    def restart(self) -> None:
+    @rule(store=st.sampled_from([True, True, False]))
+    def restart(self, store: bool) -> None:
+        """Without the store the location loads empty."""
+        self._runtime.without_store = not store
         self._dagster.restart()
+        self._runtime.without_store = False
 
     @rule(down=st.booleans())
     def webserver(self, down: bool) -> None:
