@@ -164,11 +164,10 @@ class _Machine(RuleBasedStateMachine):
 
     # ---- what host apps and their users ask for, of either replica ----
 
-    @initialize(runs_now=st.booleans(), is_loaded=st.booleans())
-    def begin_with_one(self, runs_now: bool, is_loaded: bool) -> None:
+    @initialize(runs_now=st.booleans(), begins=st.sampled_from([None, "on", "dies", "dies before"]))
+    def begin_with_one(self, runs_now: bool, begins: str | None) -> None:
         self.create(0, both=False, interval=OFTEN, run_now=runs_now, slowly=False)
-        if is_loaded:
-            self.tick()
+        self.tick(1, begins)
 
     @precondition(lambda self: len(self._asked) < MOST_JOBS)
     @rule(
@@ -207,48 +206,39 @@ class _Machine(RuleBasedStateMachine):
             for asked in made:
                 self._add(asked)
 
-    @rule(replica=st.integers(0, 1), which=st.integers(0, MOST_JOBS - 1))
-    def pause(self, replica: int, which: int) -> None:
+    @rule(
+        replica=st.integers(0, 1),
+        which=st.integers(0, MOST_JOBS - 1),
+        calls=st.sampled_from(["pause", "resume", "pause resume", "resume pause"]),
+    )
+    def pause_or_resume(self, replica: int, which: int, calls: str) -> None:
+        """Two calls between two ticks leave the store as it was, and still were asked for."""
         asked = self._pick(which)
-        if self._change(asked, replica, Shop.pause, allowed=asked.job.status in ON_SCHEDULE):
-            asked.paused = True
-
-    @rule(replica=st.integers(0, 1), which=st.integers(0, MOST_JOBS - 1))
-    def resume(self, replica: int, which: int) -> None:
-        asked = self._pick(which)
-        if self._change(asked, replica, Shop.resume, allowed=asked.job.status is PAUSED):
-            asked.paused = False
-
-    @rule(replica=st.integers(0, 1), which=st.integers(0, MOST_JOBS - 1))
-    def pause_and_resume(self, replica: int, which: int) -> None:
-        """Between two ticks: the store's state is what it was, and still it was asked for."""
-        self.pause(replica, which)
-        self.resume(1 - replica, which)
+        for number, call in enumerate(calls.split()):
+            allowed = ON_SCHEDULE if call == "pause" else (PAUSED,)
+            change = Shop.pause if call == "pause" else Shop.resume
+            by = (replica + number) % 2
+            if self._change(asked, by, change, allowed=asked.job.status in allowed):
+                asked.paused = call == "pause"
 
     @rule(
         replica=st.integers(0, 1),
         which=st.integers(0, MOST_JOBS - 1),
-        interval=st.sampled_from([HOURLY, OFTEN, None]),
+        interval=st.sampled_from([HOURLY, OFTEN, None, "as it is"]),
+        ends_in=st.sampled_from([None, None, 10, 90]),
     )
-    def reschedule(self, replica: int, which: int, interval: Interval | None) -> None:
+    def edit(
+        self, replica: int, which: int, interval: Interval | str | None, ends_in: int | None
+    ) -> None:
         asked = self._pick(which)
+        changes: dict[str, Any] = {"ends_on": None}
+        if ends_in is not None:
+            changes["ends_on"] = self._now + dt.timedelta(minutes=ends_in)
+        if not isinstance(interval, str):
+            changes["interval"] = interval
 
         def change(shop: Shop, job: ImportJob, *, now: dt.datetime) -> ImportJob:
-            return shop.change(job, now=now, interval=interval)
-
-        self._change(asked, replica, change, allowed=not asked.deleted)
-
-    @rule(
-        replica=st.integers(0, 1),
-        which=st.integers(0, MOST_JOBS - 1),
-        minutes=st.sampled_from([None, 10, 90]),
-    )
-    def end(self, replica: int, which: int, minutes: int | None) -> None:
-        asked = self._pick(which)
-        ends_on = None if minutes is None else self._now + dt.timedelta(minutes=minutes)
-
-        def change(shop: Shop, job: ImportJob, *, now: dt.datetime) -> ImportJob:
-            return shop.change(job, now=now, ends_on=ends_on)
+            return shop.change(job, now=now, **changes)
 
         self._change(asked, replica, change, allowed=not asked.deleted)
 
@@ -292,10 +282,12 @@ class _Machine(RuleBasedStateMachine):
             asked.toggled = not asked.toggled
 
     @precondition(lambda self: self._live())
-    @rule(which=st.integers(0, 3))
-    def cancel_in_dagster(self, which: int) -> None:
+    @rule(which=st.integers(0, 3), really=st.sampled_from([False, False, True]))
+    def cancel_in_dagster(self, which: int, really: bool) -> None:
         """A process that lives says so itself, and is gone."""
         live = self._live()
+        if not really:
+            return
         dagster_run_id, tags = live[which % len(live)]
         self._cancelled.add(tags[RUN_ID_TAG])
         self._dagster.ended[dagster_run_id] = "CANCELLED"
@@ -304,32 +296,30 @@ class _Machine(RuleBasedStateMachine):
 
     # ---- time, and what it brings ----
 
-    @rule(seconds=st.sampled_from([5, 30, 61, 130, 600, 3600]))
-    def time_passes(self, seconds: int) -> None:
-        """Processes that are alive say so; what is due is ticked by its schedule, at the end."""
+    @rule(
+        seconds=st.sampled_from([30, 130, 900, 3600]),
+        schedules=st.sampled_from(["tick", "tick late", "die", "are lost"]),
+    )
+    def time_passes(self, seconds: int, schedules: str) -> None:
+        """Processes that are alive say so; at the end schedules tick, or don't.
+
+        ``tick late``: those that were just switched off, too; ``die``: before the launch.
+        """
         self._pass(dt.timedelta(seconds=seconds))
+        if schedules != "are lost":
+            self._schedules_tick(late=schedules == "tick late", dies=schedules == "die")
 
-    @rule(late=st.booleans(), dies=st.sampled_from([False, False, True]))
-    def schedules_tick(self, late: bool, dies: bool) -> None:
-        """``late``: those that were just switched off, too. ``dies``: before it launches."""
-        for name in sorted(self._dagster.loaded):
-            if not (late or self._dagster.runs_schedule(name)):
-                continue
-            asked = self._asked[import_job_id_of_schedule(name) or ""]
-            before = asked.job
-            schedule = self._dagster.repository.get_schedule(name)
-            context = build_schedule_context(scheduled_execution_time=self._now)
-            data = schedule.evaluate_tick(context)
-            self._read(asked)
-            for request in data.run_requests or []:
-                self._see_claims(asked, before)
-                if not dies and job_name(asked.id) in self._dagster.jobs:
-                    self._dagster.launched.append((job_name(asked.id), dict(request.tags)))
-
-    @rule()
-    def tick(self) -> None:
-        self._pass(TICK)
-        self._tick()
+    @rule(
+        times=st.sampled_from([1, 1, 2]),
+        begins=st.sampled_from([None, None, "load", "on", "dies", "dies before"]),
+    )
+    def tick(self, times: int, begins: str | None) -> None:
+        """One or two; then a run may begin that they have launched."""
+        for _ in range(times):
+            self._pass(TICK)
+            self._tick()
+        if begins:
+            self.run_begins(3, begins, told=False)
 
     @rule(contacts=st.integers(0, 18), restarts=st.booleans())
     def tick_that_dies(self, contacts: int, restarts: bool) -> None:
@@ -340,26 +330,36 @@ class _Machine(RuleBasedStateMachine):
         if restarts:
             self._dagster.restart()
 
-    @rule(kind=st.sampled_from([None, "nonsense"]))
-    def lose_the_cursor(self, kind: str | None) -> None:
-        self._cursor = kind
-
-    @rule(store=st.sampled_from([True, True, False]))
-    def restart(self, store: bool) -> None:
-        """Without the store the location loads empty."""
-        self._runtime.without_store = not store
-        self._dagster.restart()
-        self._runtime.without_store = False
-
-    @rule(down=st.booleans())
-    def webserver(self, down: bool) -> None:
-        self._dagster.down = down
-
-    @rule(fails=st.booleans(), late=st.booleans(), seconds=st.sampled_from([0, 0, 4, 25, 90]))
-    def reloads(self, fails: bool, late: bool, seconds: int) -> None:
-        self._dagster.reload_fails = fails
-        self._dagster.reload_is_late = late
+    @rule(
+        mishap=st.sampled_from(
+            [
+                "a restart",
+                "a restart without the store",  # the location then loads empty
+                "the cursor is lost",
+                "the cursor is nonsense",
+                "the webserver is away",
+                "the webserver is there",
+                "reloads fail",
+                "reloads answer late",
+                "reloads work",
+            ]
+        ),
+        seconds=st.sampled_from([0, 4, 25, 90]),
+    )
+    def mishap(self, mishap: str, seconds: int) -> None:
+        """Something goes wrong, or well again; from now on a reload takes so many seconds."""
         self._reload_seconds = seconds
+        if mishap.startswith("a restart"):
+            self._runtime.without_store = mishap.endswith("the store")
+            self._dagster.restart()
+            self._runtime.without_store = False
+        elif mishap.startswith("the cursor"):
+            self._cursor = "nonsense" if mishap.endswith("nonsense") else None
+        elif mishap.startswith("the webserver"):
+            self._dagster.down = mishap.endswith("away")
+        else:
+            self._dagster.reload_fails = mishap == "reloads fail"
+            self._dagster.reload_is_late = mishap == "reloads answer late"
 
     # ---- what Dagster's runs do ----
 
@@ -379,7 +379,7 @@ class _Machine(RuleBasedStateMachine):
             if run not in self._dagster.started and tags[IMPORT_JOB_TAG] not in busy
         ]
         if waiting:
-            dagster_run_id, tags = waiting[which % len(waiting)]
+            dagster_run_id, tags = waiting[-1 - which % len(waiting)]
             self._dagster.started[dagster_run_id] = self._now
             if goes == "dies before":
                 if told:
@@ -533,6 +533,22 @@ class _Machine(RuleBasedStateMachine):
         self._now += span
         for dagster_run_id, run_id in self._alive.items():
             self._do(runs.beat, run_id, dagster_run_id=dagster_run_id, now=self._now)
+
+    def _schedules_tick(self, *, late: bool, dies: bool) -> None:
+        for name in sorted(self._dagster.loaded):
+            if not (late or self._dagster.runs_schedule(name)):
+                continue
+            asked = self._asked[import_job_id_of_schedule(name) or ""]
+            before = asked.job
+            schedule = self._dagster.repository.get_schedule(name)
+            data = schedule.evaluate_tick(
+                build_schedule_context(scheduled_execution_time=self._now)
+            )
+            self._read(asked)
+            for request in data.run_requests or []:
+                self._see_claims(asked, before)
+                if not dies and job_name(asked.id) in self._dagster.jobs:
+                    self._dagster.launched.append((job_name(asked.id), dict(request.tags)))
 
     def _reload_takes_its_time(self) -> None:
         self._pass(dt.timedelta(seconds=self._reload_seconds))
