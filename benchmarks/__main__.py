@@ -29,6 +29,7 @@ SUITES = {
     "pauses": ("punctual", "pauses"),
     "due": ("punctual", "due"),
     "scale": ("scale", "results"),
+    "sync": ("sync", "results"),
 }
 RESULTS = Path(__file__).parent / "results.json"
 DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"

@@ -37,6 +37,7 @@ from impler_pipelines.orchestration.names import (
 from impler_pipelines.orchestration.runtime import Runtime
 from impler_pipelines.orchestration.schedules import build_schedule
 from impler_pipelines.orchestration.send_sensor import build_send_sensor
+from impler_pipelines.orchestration.snapshot import Snapshot
 from impler_pipelines.orchestration.sweep_sensor import build_sweep_sensor
 from impler_pipelines.orchestration.sync_sensor import build_sync_sensor
 from impler_pipelines.store.sync import Definition, live_definitions
@@ -49,9 +50,9 @@ class ImportRepository(RepositoryData):
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._snapshot: Mapping[str, Definition] | None = None
+        self._loaded: Snapshot | None = None
         self._sensors = (
-            build_sync_sensor(runtime, lambda: self._snapshot or {}),
+            build_sync_sensor(runtime, lambda: self._loaded or Snapshot({}, read_at=None)),
             build_sweep_sensor(runtime),
             build_send_sensor(runtime),
         )
@@ -63,14 +64,18 @@ class ImportRepository(RepositoryData):
         With the store out of reach it is empty and the location still loads; the sync sensor
         asks for a reload once the store answers.
         """
-        if self._snapshot is None:
+        return self._load().definitions
+
+    def _load(self) -> Snapshot:
+        if self._loaded is None:
+            now = self._runtime.now()
             try:
                 with self._runtime.transaction() as connection:
-                    self._snapshot = live_definitions(connection)
+                    self._loaded = Snapshot(live_definitions(connection), read_at=now)
             except PipelineError:
                 _log.exception("No import job is loaded: the store could not be read.")
-                self._snapshot = {}
-        return self._snapshot
+                self._loaded = Snapshot({}, read_at=None)
+        return self._loaded
 
     def get_top_level_resources(self) -> Mapping[str, ResourceDefinition]:
         """None: jobs carry their own resources."""
@@ -100,7 +105,8 @@ class ImportRepository(RepositoryData):
         job_id = import_job_id_of_job(job_name)
         if job_id is None:
             raise DagsterInvariantViolationError(f"{job_name!r} is not the name of an import job.")
-        return build_job(self._runtime, job_id, (self._snapshot or {}).get(job_id))
+        known = self._loaded.definitions.get(job_id) if self._loaded else None
+        return build_job(self._runtime, job_id, known)
 
     def get_schedule_names(self) -> Sequence[str]:
         """The schedule of each import job that has been active."""

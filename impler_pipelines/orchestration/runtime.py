@@ -33,10 +33,12 @@ class Runtime:
         *,
         report: Callable[[str, int, str], None] = lambda _op, _done, _unit: None,
         retry_waits: Sequence[float] = RETRY_WAITS_SECONDS,
+        clock: Callable[[], dt.datetime] | None = None,
     ) -> None:
         self.settings = settings
         self.report = report  # called with op, amount done and its unit as the ops go on
         self.retry_waits = tuple(retry_waits)  # seconds; as many as an op is tried again
+        self.now = clock or utc_now  # what ticks of sensors and schedules go by
 
     @cached_property
     def engine(self) -> Engine:

@@ -17,7 +17,7 @@ from impler_pipelines.orchestration.names import (
     run_tags,
     schedule_name,
 )
-from impler_pipelines.orchestration.runtime import Runtime, utc_now
+from impler_pipelines.orchestration.runtime import Runtime
 from impler_pipelines.scheduling import TickPlan, ticks
 from impler_pipelines.store.due import claim_due_run
 from impler_pipelines.store.sync import Definition
@@ -58,7 +58,7 @@ def claim(
     The time is the later of this host's clock and the tick's, so that a clock that lags behind
     the daemon's does not lose the tick.
     """
-    now = max(utc_now(), context.scheduled_execution_time)
+    now = max(runtime.now(), context.scheduled_execution_time)
     with runtime.transaction() as connection:
         claimed = claim_due_run(connection, import_job_id, now=now)
     if claimed.run is None or claimed.job is None:

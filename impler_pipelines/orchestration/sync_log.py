@@ -39,7 +39,7 @@ def tick_told(runtime: Runtime, sync: Synchronizer) -> Iterator[None]:
         _trouble.over()
     _tell(sync, begun)
     with runtime.transaction() as connection:
-        note_tick(connection, now=sync.now, in_step=not sync.refused)
+        note_tick(connection, now=sync.now, in_step=sync.in_step)
         fold_tallies(connection)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from impler_pipelines.errors import DagsterRefused
@@ -18,10 +18,12 @@ from impler_pipelines.orchestration.names import (
     schedule_name,
 )
 from impler_pipelines.orchestration.runtime import Runtime
+from impler_pipelines.orchestration.snapshot import Drift, Snapshot
+from impler_pipelines.orchestration.sync_cursor import Reload
 from impler_pipelines.store import import_jobs, runs, sync
 from impler_pipelines.store.due import claim_due_run
 from impler_pipelines.store.due_times import overdue_import_jobs
-from impler_pipelines.store.sync import Definition, Launch, Silent
+from impler_pipelines.store.sync import Launch, Silent
 
 # Ticks come within seconds of a due time; one that is this late was lost with its daemon.
 _LOST_TICK = dt.timedelta(seconds=90)
@@ -32,7 +34,8 @@ MAX_LAUNCHES = 3
 class Synchronizer:
     """One tick's work at the moment ``now``.
 
-    ``done`` says in words what was done, and what was not since Dagster ``refused`` it.
+    ``done`` says in words what was done, and what was not since Dagster ``refused`` it. ``reload``
+    is the one that this tick has asked for, ``waits_for_reload`` what has none yet.
     """
 
     def __init__(self, runtime: Runtime, now: dt.datetime) -> None:
@@ -40,17 +43,34 @@ class Synchronizer:
         self.now = now
         self.done: list[str] = []
         self.refused: list[str] = []
+        self.reload: Reload | None = None
+        self.waits_for_reload = Drift()
 
-    def reload_if_changed(self, snapshot: Mapping[str, Definition]) -> None:
-        """Reload the code location if import jobs were added, removed, rescheduled or renamed."""
+    @property
+    def in_step(self) -> bool:
+        """Whether this tick has left nothing undone."""
+        return not self.refused and not self.waits_for_reload
+
+    def reload_if_changed(self, snapshot: Snapshot, *, whole: bool, wait: bool) -> None:
+        """Reload the code location if import jobs were added, removed, rescheduled or renamed.
+
+        ``whole`` compares all of them and not only those changed lately. ``wait``: the last reload
+        is too short ago; until the next, what is not loaded is neither launched nor switched.
+        """
         with self._runtime.transaction() as connection:
-            live = sync.live_definitions(connection)
-        if live == snapshot:
+            drift = snapshot.drift(connection, now=self.now, whole=whole)
+        if not drift:
             return
-        added, gone = len(live.keys() - snapshot.keys()), len(snapshot.keys() - live.keys())
-        changed = sum(1 for key in live.keys() & snapshot.keys() if live[key] != snapshot[key])
-        self._runtime.gateway.reload_location()
-        self.done.append(f"Reloaded: {added} added, {gone} removed, {changed} changed")
+        if wait:
+            self.waits_for_reload = drift
+            return
+        begun = self._runtime.now()
+        try:
+            self._runtime.gateway.reload_location()
+        finally:
+            ended = self._runtime.now()
+            self.reload = Reload(ended, max((ended - begun).total_seconds(), 0.0))
+        self.done.append(f"Reloaded: {drift}")
 
     def settle_silent_runs(self) -> None:
         """Queue Runs again whose process is gone, cancel those that were cancelled in Dagster."""
@@ -101,6 +121,8 @@ class Synchronizer:
         with self._runtime.transaction() as connection:
             wanted = sync.runs_to_launch(connection, now=self.now)
         for launch in wanted:
+            if launch.job_id in self.waits_for_reload.added:
+                continue
             with self._refusals_noted():
                 self._launch(launch)
 
@@ -120,6 +142,8 @@ class Synchronizer:
         with self._runtime.transaction() as connection:
             wanted = sync.schedules_to_switch(connection)
         for job_id, running in wanted.items():
+            if job_id in self.waits_for_reload.unscheduled:
+                continue
             with self._refusals_noted():
                 self._switch(job_id, running=running)
 
@@ -142,9 +166,15 @@ class Synchronizer:
         with self._runtime.transaction() as connection:
             beating = sync.beating_dagster_runs(connection, now=self.now)
         for run in executing:
-            if run.id not in beating:
+            if run.id in beating:
+                continue
+            with self._runtime.transaction() as connection:
+                begun = runs.find_run_of(connection, run.id)
+            if begun is not None and begun.status in runs.ACTIVE:  # it was about to begin
+                self._settle(Silent(begun.id, run.id, dead=True), run)
+            else:
                 self._runtime.gateway.cancel_run(run.id)
-                self.done.append(f"Ended Dagster run {run.id}, which no process works on")
+            self.done.append(f"Ended Dagster run {run.id}, which no process works on")
 
     @contextmanager
     def _refusals_noted(self) -> Iterator[None]:
@@ -203,8 +233,6 @@ class Synchronizer:
     def _settle(self, run: Silent, dagster_run: DagsterRun | None) -> None:
         """Settle a Run whose Dagster run is over or gone, or whose process is dead."""
         gateway = self._runtime.gateway
-        if dagster_run and not dagster_run.ended:
-            gateway.cancel_run(run.dagster_run_id)  # or it would be in the next launch's way
         cancelled = dagster_run is not None and dagster_run.ended == "CANCELLED"
         too_long = not cancelled and self._took_too_long(dagster_run)
         lost = not cancelled and len(gateway.find_runs(run.run_id)) >= MAX_LAUNCHES
@@ -233,6 +261,10 @@ class Synchronizer:
                 )
             else:
                 runs.give_back(connection, run.run_id, dagster_run_id=run.dagster_run_id)
+        if dagster_run and not dagster_run.ended:
+            # Or it would be in the next launch's way. Not before the Run is settled: to a tick that
+            # follows one that died in between it would look as if a person had cancelled it.
+            gateway.cancel_run(run.dagster_run_id)
         what = "Cancelled" if cancelled else "Gave up" if lost or too_long else "Queued again"
         why = "which took too long" if too_long else "whose process had ended in silence"
         self.done.append(f"{what} run {run.run_id}, {why}")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, union, update
 
 from impler_pipelines import logs
 from impler_pipelines.model import ImportJobStatus, RunStatus, SqlDestination, Trigger
@@ -78,8 +78,29 @@ class Silent:
 
 def live_definitions(connection: Connection) -> dict[str, Definition]:
     """Every live import job by id, but those of uploaded files: one Dagster job is for them all."""
-    in_use = select(import_jobs.c.template_id).where(LIVE)
-    tables = public_tables(connection, in_use)
+    return _definitions(connection)
+
+
+def changed_definitions(
+    connection: Connection, *, since: dt.datetime
+) -> dict[str, Definition | None]:
+    """Those of import jobs that were changed, or whose template was, at ``since`` or later.
+
+    None for those that are not among the live ones: deleted, or of uploaded files.
+    """
+    of_templates = select(templates.c.id).where(templates.c.updated_at >= since)
+    changed = union(
+        select(import_jobs.c.id).where(import_jobs.c.updated_at >= since),
+        select(import_jobs.c.id).where(import_jobs.c.template_id.in_(of_templates)),
+    )
+    ids = list(connection.scalars(changed))
+    live = _definitions(connection, import_jobs.c.id == func.any(ids)) if ids else {}
+    return {job_id: live.get(job_id) for job_id in ids}
+
+
+def _definitions(connection: Connection, *where: ColumnElement[bool]) -> dict[str, Definition]:
+    listed = (LIVE, import_jobs.c.upload.is_(None), *where)
+    tables = public_tables(connection, select(import_jobs.c.template_id).where(*listed))
     query: Select[Any] = (
         select(
             import_jobs.c.id,
@@ -94,7 +115,7 @@ def live_definitions(connection: Connection) -> dict[str, Definition]:
             import_jobs.c.activated_at,
         )
         .join(templates, templates.c.id == import_jobs.c.template_id)
-        .where(LIVE, import_jobs.c.upload.is_(None))
+        .where(*listed)
     )
     return {
         row.id: Definition(

@@ -15,6 +15,8 @@ from impler_pipelines.model import ImportJob
 from impler_pipelines.orchestration.dagster_gateway import DagsterGateway
 from impler_pipelines.orchestration.names import REQUEST_ID_TAG, RUN_ID_TAG, schedule_name
 from impler_pipelines.orchestration.runtime import utc_now
+from impler_pipelines.orchestration.snapshot import Snapshot
+from impler_pipelines.orchestration.sync_cursor import SyncCursor
 from impler_pipelines.orchestration.sync_sensor import build_sync_sensor
 from impler_pipelines.store import import_jobs, runs
 from impler_pipelines.store.figures import read_figures
@@ -154,10 +156,10 @@ class TestLife:
 class TestSync:
     def tick(self, world: World, *, sweep: bool = False) -> None:
         with world.runtime.transaction() as connection:
-            snapshot = live_definitions(connection)
+            snapshot = Snapshot(live_definitions(connection), read_at=utc_now())
         sensor = build_sync_sensor(world.runtime, lambda: snapshot)
         with DagsterInstance.ephemeral() as instance:
-            cursor = None if sweep else utc_now().isoformat()
+            cursor = None if sweep else SyncCursor(utc_now()).write()
             sensor.evaluate_tick(build_sensor_context(instance, cursor=cursor))
 
     def test_a_launch_carries_the_request_and_is_told(self, world: World, lines: Lines) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
@@ -13,14 +14,15 @@ from sqlalchemy import update
 from impler_pipelines.model import ImportJob, ImportJobStatus, Run, RunStatus
 from impler_pipelines.orchestration.names import RUN_ID_TAG, job_name, schedule_name
 from impler_pipelines.orchestration.runtime import utc_now
+from impler_pipelines.orchestration.snapshot import Snapshot
 from impler_pipelines.orchestration.sync_sensor import build_sync_sensor
 from impler_pipelines.orchestration.synchronizing import MAX_LAUNCHES, Synchronizer
 from impler_pipelines.store import import_jobs, runs
-from impler_pipelines.store.sync import Definition, live_definitions
+from impler_pipelines.store.sync import live_definitions
 from impler_pipelines.store.tables import import_jobs as import_jobs_table
 from impler_pipelines.store.tables import runs as runs_table
 from impler_pipelines_tests.orchestration.conftest import World
-from impler_pipelines_tests.orchestration.fake_dagster import FakeDagster
+from impler_pipelines_tests.orchestration.fake_dagster import FakeDagster, Killed
 
 pytestmark = pytest.mark.parametrize("world", ["store"], indirect=True)
 
@@ -31,12 +33,12 @@ class Sync:
 
     world: World
     dagster: FakeDagster
-    snapshot: dict[str, Definition]
+    snapshot: Snapshot
     cursor: str | None = None
 
     def load(self) -> None:
         with self.world.runtime.transaction() as connection:
-            self.snapshot = live_definitions(connection)
+            self.snapshot = Snapshot(live_definitions(connection), read_at=utc_now())
 
     def tick(self, *, sweep: bool = False) -> str:
         sensor = build_sync_sensor(self.world.runtime, lambda: self.snapshot)
@@ -56,9 +58,22 @@ class Sync:
 def sync(world: World) -> Sync:
     dagster = FakeDagster()
     world.runtime.gateway = dagster  # the seam
-    started = Sync(world, dagster, {})
+    started = Sync(world, dagster, Snapshot({}, read_at=None))
     started.tick(sweep=True)
     return started
+
+
+class TestCursor:
+    @pytest.mark.parametrize("cursor", ["nonsense", "{}", "[1]", "2026-11-22T12:00:00+00:00"])
+    def test_one_that_is_none_of_ours_brings_a_sweep(self, sync: Sync, cursor: str) -> None:
+        """Anybody can write into it in Dagster's UI."""
+        job = sync.world.add_import_job()
+        sync.load()
+        sync.dagster.schedules[schedule_name(job.id)] = False
+        sync.cursor = cursor
+        assert "paused" in sync.tick()
+        sync.dagster.schedules[schedule_name(job.id)] = True
+        assert "resumed" not in sync.tick()  # swept a moment ago
 
 
 class TestReload:
@@ -203,6 +218,17 @@ class TestToggles:
         sync.tick(sweep=True)
         assert sync.world.read(job).status is ImportJobStatus.RUNNING
 
+    def test_the_store_wins_where_its_users_changed_it_and_back(self, sync: Sync) -> None:
+        """Between two ticks a pause and a resume: asked for later than the toggle."""
+        job = sync.world.add_import_job()
+        sync.load()
+        sync.dagster.schedules[schedule_name(job.id)] = False
+        sync.change(import_jobs.pause_import_job, job)
+        sync.change(import_jobs.resume_import_job, job)
+        sync.tick(sweep=True)
+        assert sync.world.read(job).status is ImportJobStatus.RUNNING
+        assert sync.dagster.schedules == {schedule_name(job.id): True}
+
     def test_the_store_wins_where_both_changed(self, sync: Sync) -> None:
         job = sync.world.add_import_job()
         sync.load()
@@ -302,6 +328,32 @@ class TestLostRuns:
         (run,) = sync.world.runs(job)
         assert (run.status, len(sync.dagster.launched)) == (RunStatus.FAILED, 1)
         assert "IMPLER_MAX_RUN_SECONDS" in str(run.error)
+
+    @pytest.mark.parametrize(
+        "begun", [pytest.param(True, id="begun"), pytest.param(False, id="not")]
+    )
+    @pytest.mark.parametrize("contacts", range(8))
+    def test_wherever_the_tick_dies_it_is_launched_again(
+        self, sync: Sync, contacts: int, begun: bool
+    ) -> None:
+        """What the sensor cancels, since its process is dead, no person has cancelled."""
+        job = self._launched(sync)
+        if begun:
+            self._begin(sync, job, "dagster-1", minutes=3)
+        else:  # the process died between Dagster's mark and ours
+            sync.dagster.started["dagster-1"] = utc_now() - dt.timedelta(minutes=3)
+            with sync.world.runtime.transaction() as connection:
+                early = utc_now() - dt.timedelta(minutes=4)
+                connection.execute(update(runs_table).values(created_at=early))
+        sync.dagster.dies_in = contacts
+        with suppress(Killed):
+            sync.tick(sweep=True)
+        sync.dagster.dies_in = None
+        for _ in range(3):
+            sync.tick(sweep=True)
+        (run,) = sync.world.runs(job)
+        assert run.status is RunStatus.QUEUED
+        assert sync.dagster.live_runs(run.id) == [run.dagster_run_id] == ["dagster-2"]
 
     def test_not_for_ever(self, sync: Sync) -> None:
         job = self._launched(sync)

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from impler_pipelines.model import Column, ImportJob, ImportJobStatus, Interval, Unit
 from impler_pipelines.scheduling import Timing, ticks
-from impler_pipelines.store import import_jobs, runs, sync
+from impler_pipelines.store import import_jobs, runs, sync, templates
+from impler_pipelines.store.destinations import TableSpec
 from impler_pipelines.store.due import claim_due_run
 from impler_pipelines_tests.store.shop import (
     COLUMNS,
@@ -69,6 +72,69 @@ class TestDefinitions:
         job = shop.add(**changes)
         assert not shop.do(sync.live_definitions)[job.id].scheduled
         assert shop.do(sync.schedules_to_switch) == {}
+
+
+class TestChanged:
+    """Whatever makes a definition another one is found by when it was changed."""
+
+    LATER = NOW + HOUR
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            pytest.param({"url": "https://other.example/"}, id="url"),
+            pytest.param({"interval": Interval(2, Unit.DAYS, starts_on=NOW.date())}, id="interval"),
+            pytest.param({"interval": None, "cron": "0 7 * * *"}, id="cron"),
+            pytest.param({"timezone": "Europe/Berlin"}, id="time zone"),
+            pytest.param({"ends_on": NOW + 9 * HOUR}, id="end"),
+            pytest.param({"interval": None}, id="no schedule"),
+        ],
+    )
+    def test_an_edit(self, shop: Shop, job: ImportJob, changes: dict[str, object]) -> None:
+        self.found(shop, job, lambda: shop.change(job, now=self.LATER, **changes))
+
+    def test_a_new_one(self, shop: Shop, job: ImportJob) -> None:
+        new = shop.add(now=self.LATER)
+        assert set(shop.do(sync.changed_definitions, since=self.LATER)) == {new.id}
+
+    def test_a_deleted_one(self, shop: Shop, job: ImportJob) -> None:
+        self.found(shop, job, lambda: shop.delete(job, now=self.LATER))
+        assert shop.do(sync.changed_definitions, since=self.LATER) == {job.id: None}
+
+    def test_mapped_it_has_a_schedule(self, shop: Shop) -> None:
+        job = shop.add(mappings=())
+        self.found(shop, job, lambda: shop.change(job, now=self.LATER, mappings=MAPPED))
+
+    def test_a_column_that_is_required_no_more_gives_it_a_schedule(self, shop: Shop) -> None:
+        brand = Column("brand", "Brand", is_required=True)
+        shop.require(*COLUMNS, brand)
+        job = shop.add()
+        self.found(shop, job, lambda: shop.require(*COLUMNS, now=self.LATER))
+
+    @pytest.mark.parametrize(
+        "change", [{"name": "Goods"}, {"destination_specs": [TableSpec("goods")]}]
+    )
+    def test_its_template(self, shop: Shop, job: ImportJob, change: dict[str, Any]) -> None:
+        given = {"project_id": shop.project_id, "template_id": shop.template_id, **change}
+        self.found(
+            shop,
+            job,
+            lambda: shop.do(templates.update_template, shop.box, now=self.LATER, **given),
+        )
+
+    def test_nothing_of_the_rest(self, shop: Shop, job: ImportJob) -> None:
+        run = shop.begin(job, shop.history(job)[0])
+        shop.load(job, run, now=self.LATER)
+        shop.do(claim_due_run, job.id, now=self.LATER + HOUR)
+        assert shop.do(sync.changed_definitions, since=self.LATER) == {}
+
+    def found(self, shop: Shop, job: ImportJob, change: Callable[[], object]) -> None:
+        before = shop.do(sync.live_definitions).get(job.id)
+        assert shop.do(sync.changed_definitions, since=self.LATER) == {}
+        change()
+        after = shop.do(sync.live_definitions).get(job.id)
+        assert after != before
+        assert shop.do(sync.changed_definitions, since=self.LATER)[job.id] == after
 
 
 class TestLaunches:
@@ -148,6 +214,31 @@ class TestSwitch:
         shop.resume(job)
         shop.do(sync.note_switched, job.id, running=False)  # of a look before the resume
         assert shop.do(sync.schedules_to_switch) == {job.id: True}
+
+    @pytest.mark.parametrize("back", ["resumed", "scheduled again", "ending later"])
+    def test_stopped_and_started_again_dagster_has_not_agreed(
+        self, shop: Shop, job: ImportJob, back: str
+    ) -> None:
+        """So that a toggle that came in between does not win over what was asked for last."""
+        if back == "resumed":
+            shop.pause(job)
+            shop.resume(job)
+        elif back == "scheduled again":
+            shop.change(job, interval=None)
+            shop.change(job, interval=HOURLY)
+        else:
+            shop.change(job, ends_on=at("12:30"))
+            shop.do(import_jobs.complete_ended_import_jobs, now=at("12:31"))
+            shop.change(job, ends_on=None, now=at("12:32"))
+        assert _adopt(shop, job, running=False) == {}
+        assert shop.do(sync.schedules_to_switch) == {job.id: True}
+
+    def test_ended_before_its_start_was_agreed_to(self, shop: Shop, job: ImportJob) -> None:
+        shop.change(job, ends_on=at("12:30"))
+        shop.pause(job)
+        shop.resume(job)
+        shop.do(import_jobs.complete_ended_import_jobs, now=at("12:31"))
+        assert shop.do(sync.schedules_to_switch) == {job.id: False}
 
     def test_a_required_column_stops_it(self, shop: Shop, job: ImportJob) -> None:
         shop.require(*COLUMNS, Column("brand", "Brand", is_required=True))

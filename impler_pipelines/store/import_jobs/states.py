@@ -19,7 +19,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import Connection, Row, or_, select, update
+from sqlalchemy import Connection, Row, case, or_, select, update
 
 from impler_pipelines import logs
 from impler_pipelines.model import Column, ImportJobStatus, Trigger
@@ -47,6 +47,8 @@ def settle(
       otherwise; once only, since ``activated_at`` is set in the same transaction
     * what leaves the schedule takes its queued runs along: all of them to MAPPING, those of the
       schedule to SCHEDULING
+    * where it stops or starts to run, Dagster has not agreed to that yet; also where it did both
+      since Dagster last agreed, so that it wins over a schedule that was switched there meanwhile
     """
     row = read_row(connection, job_id, lock=True)
     before = ImportJobStatus(row.status)
@@ -55,7 +57,7 @@ def settle(
     if row.upload is not None:
         return _settle_upload(connection, row, now=now)
     status = _status_of(connection, row, now=now, reschedule=reschedule)
-    values: dict[str, Any] = {"status": status, "next_run": None}
+    values: dict[str, Any] = {"status": status, "next_run": None, **_unagreed(row, status)}
     if before is ImportJobStatus.MAPPING is not status:
         values["last_error"] = None  # it said which columns were not mapped
     if status in _BEYOND_PAUSE:
@@ -136,7 +138,16 @@ def complete_ended_import_jobs(connection: Connection, *, now: dt.datetime) -> i
         connection.execute(
             update(import_jobs)
             .where(import_jobs.c.id.in_(ended))
-            .values(status=ImportJobStatus.COMPLETED, next_run=None, paused_at=None, updated_at=now)
+            .values(
+                status=ImportJobStatus.COMPLETED,
+                next_run=None,
+                paused_at=None,
+                schedule_synced=case(
+                    (import_jobs.c.status == ImportJobStatus.RUNNING, True),
+                    else_=import_jobs.c.schedule_synced,
+                ),
+                updated_at=now,
+            )
         )
     for job_id in ended:
         logs.note("import_job.completed", by="end", import_job_id=job_id)
@@ -164,6 +175,12 @@ def _status_of(
     if row.ends_on is not None and row.ends_on < now and unclaimed is None:
         return ImportJobStatus.COMPLETED
     return ImportJobStatus.PAUSED if row.paused_at else ImportJobStatus.RUNNING
+
+
+def _unagreed(row: Row[Any], status: ImportJobStatus) -> dict[str, bool]:
+    """What Dagster agreed to last, where that is to be the opposite of what is wanted now."""
+    ran, runs_now = (one == ImportJobStatus.RUNNING for one in (row.status, status))
+    return {"schedule_synced": ran} if row.activated_at and ran is not runs_now else {}
 
 
 def _kept_next_run(row: Row[Any], *, reschedule: bool) -> dt.datetime | None:
