@@ -65,21 +65,30 @@ def add_import_jobs(
 
 def cpu_seconds(stack: RunningStack) -> dict[str, float]:
     """CPU seconds so far of each part's living processes and those they have waited for."""
-    found = dict.fromkeys(PARTS, 0.0)
-    for part in PARTS:
-        for process in stack.processes(part):
-            times = process.cpu_times()
-            found[part] += times.user + times.system
-            found[part] += times.children_user + times.children_system
-    return found
+    return {part: sum(map(_cpu, _of_part(stack, part))) for part in PARTS}
 
 
 def memory_mb(stack: RunningStack) -> dict[str, float]:
     """Megabytes of each part's processes, what they share counted in parts."""
     return {
-        part: sum(process.memory_full_info().pss for process in stack.processes(part)) / 1e6
+        part: sum(process.memory_full_info().pss for process in _of_part(stack, part)) / 1e6
         for part in PARTS
     }
+
+
+def _of_part(stack: RunningStack, part: str) -> list[psutil.Process]:
+    found = stack.processes(part)
+    if part == "database":  # each connection is a process of its own
+        found += [child for process in found for child in process.children(recursive=True)]
+    return found
+
+
+def _cpu(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:  # its parent has waited for it
+        return 0.0
+    return sum((times.user, times.system, times.children_user, times.children_system))
 
 
 def percentile(values: Sequence[float], percent: int) -> float:

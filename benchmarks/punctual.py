@@ -34,6 +34,7 @@ _TODAY = dt.date(2026, 1, 1)
 _SELDOM, _OFTEN = (Interval(every, Unit.MINUTES, starts_on=_TODAY) for every in (55, 25))
 _PAUSED_JOBS = 20
 _PAUSES = 200
+_RESUMED_AFTER = dt.timedelta(seconds=52)  # so that the next minute is due again
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,12 @@ def pauses(megabytes: int, runs: int) -> list[Result]:  # noqa: ARG001 - one lon
         with ThreadPoolExecutor(_PAUSED_JOBS) as people:
             for _ in range(_PAUSES // _PAUSED_JOBS):
                 at = _next_minute()
-                moments = [at + dt.timedelta(seconds=chance.uniform(-3, 25)) for _ in jobs]
+                spans = [
+                    Span(at + dt.timedelta(seconds=chance.uniform(-3, 45)), at + _RESUMED_AFTER)
+                    for _ in jobs
+                ]
                 paused += people.map(
-                    lambda job, moment: (job.id, _paused(one.stack, job.id, moment)), jobs, moments
+                    lambda job, span: (job.id, _paused(one.stack, job.id, span)), jobs, spans
                 )
         until(lambda: _waiting(one.stack) == 0, "the last run's end", _PATIENCE_SECONDS)
         begun = _query(
@@ -174,20 +178,20 @@ def _punctuality(
     ]
 
 
-def _paused(stack: RunningStack, job_id: str, moment: dt.datetime) -> Span:
-    """Pause at that moment and resume half a minute later; from the one's answer to the other."""
-    _wait_until(moment)
+def _paused(stack: RunningStack, job_id: str, span: Span) -> Span:
+    """Pause at its begin and resume at its end; from the pause's answer to the resume's request."""
+    _wait_until(span.begin)
     stack.call("PUT", f"/v1/import-jobs/user/{job_id}/pause")
     answered = dt.datetime.now(dt.UTC)
-    _wait_until(max(moment, answered) + dt.timedelta(seconds=28))
+    _wait_until(span.end)
     resumed = dt.datetime.now(dt.UTC)
     stack.call("PUT", f"/v1/import-jobs/user/{job_id}/resume")
     return Span(answered, resumed)
 
 
 def _next_minute() -> dt.datetime:
-    """The next whole minute that is ten seconds away or more."""
-    later = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=70)
+    """The next whole minute that is five seconds away or more."""
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=65)
     return later.replace(second=0, microsecond=0)
 
 
