@@ -233,7 +233,9 @@ class Synchronizer:
                     dagster_run_id=run.dagster_run_id,
                 )
             else:
-                runs.give_back(connection, run.run_id, dagster_run_id=run.dagster_run_id)
+                cancelled = not runs.give_back(
+                    connection, run.run_id, dagster_run_id=run.dagster_run_id, now=self.now
+                )
         if dagster_run and not dagster_run.ended:
             # Or it would be in the next launch's way. Not before the Run is settled: to a tick that
             # follows one that died in between it would look as if a person had cancelled it.
