@@ -77,7 +77,7 @@ def pauses(megabytes: int, runs: int) -> list[Result]:  # noqa: ARG001 - one lon
             interval=lambda _: Interval(1, Unit.MINUTES, starts_on=_TODAY),
             url=lambda number: urls[number],
         )
-        until(lambda: len(one.stack.job_names()) > _PAUSED_JOBS, "all Dagster jobs", 120)
+        until(lambda: _ran(one.stack) == _PAUSED_JOBS, "a run of each", _PATIENCE_SECONDS)
         paused: list[tuple[str, Span]] = []
         with ThreadPoolExecutor(_PAUSED_JOBS) as people:
             for _ in range(_PAUSES // _PAUSED_JOBS):
@@ -202,6 +202,12 @@ def _wait_until(moment: dt.datetime) -> None:
 def _waiting(stack: RunningStack) -> int:
     """How many runs are queued or under way."""
     query = "SELECT count(*) FROM impler.runs WHERE status IN ('QUEUED', 'RUNNING')"
+    return int(_query(stack, query)[0][0])
+
+
+def _ran(stack: RunningStack) -> int:
+    """How many import jobs have had a run."""
+    query = "SELECT count(DISTINCT import_job_id) FROM impler.runs WHERE ended_at IS NOT NULL"
     return int(_query(stack, query)[0][0])
 
 

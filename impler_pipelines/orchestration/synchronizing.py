@@ -25,8 +25,9 @@ from impler_pipelines.store.due import claim_due_run
 from impler_pipelines.store.due_times import overdue_import_jobs
 from impler_pipelines.store.sync import Launch, Silent
 
-# Ticks come within seconds of a due time; one that is this late was lost with its daemon.
-_LOST_TICK = dt.timedelta(seconds=90)
+# Ticks come within seconds of a due time. One that is this late was lost with its daemon, or is of
+# a schedule that is new: the daemon looks at schedules at whole minutes, and first at the next.
+_LOST_TICK = dt.timedelta(seconds=20)
 # A Run whose process is lost is launched again, but one that takes its host down is not for ever.
 MAX_LAUNCHES = 3
 
@@ -260,7 +261,9 @@ class Synchronizer:
                     dagster_run_id=run.dagster_run_id,
                 )
             else:
-                runs.give_back(connection, run.run_id, dagster_run_id=run.dagster_run_id)
+                cancelled = not runs.give_back(
+                    connection, run.run_id, dagster_run_id=run.dagster_run_id, now=self.now
+                )
         if dagster_run and not dagster_run.ended:
             # Or it would be in the next launch's way. Not before the Run is settled: to a tick that
             # follows one that died in between it would look as if a person had cancelled it.

@@ -88,7 +88,7 @@ class Story:
         made = in_a_process(self.world.runtime.settings, self.job.id, asked.id, moment)
         if made < 0:
             with self.world.runtime.transaction() as connection:
-                runs.give_back(connection, asked.id, dagster_run_id=None)
+                runs.give_back(connection, asked.id, dagster_run_id=None, now=utc_now())
             if self._run(asked).status is RunStatus.QUEUED:
                 in_a_process(self.world.runtime.settings, self.job.id, asked.id)
         return made, self._run(asked)

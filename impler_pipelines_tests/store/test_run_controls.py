@@ -82,7 +82,7 @@ class TestRetry:
         shop.do(runs.retry_failed, fail(shop, job))
         run = shop.begin(job, shop.history(job)[0], by="dagster-2", again=True)
         assert (run.attempts, run.error) == (2, None)
-        assert shop.do(runs.give_back, run.id, dagster_run_id="dagster-2")
+        assert shop.do(runs.give_back, run.id, dagster_run_id="dagster-2", now=NOW)
         (launch,) = shop.do(sync.runs_to_launch, now=NOW + HOUR)
         assert not launch.from_failed_op
 

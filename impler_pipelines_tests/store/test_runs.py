@@ -276,14 +276,14 @@ class TestTakenOver:
     def test_it_does_not_give_it_back(
         self, shop: Shop, job: ImportJob, first: Run, again: Run
     ) -> None:
-        assert shop.do(runs.give_back, first.id, dagster_run_id="dagster-1") is False
+        assert shop.do(runs.give_back, first.id, dagster_run_id="dagster-1", now=NOW) is False
         assert shop.history(job) == [again]
 
 
 class TestGivenBack:
     def test_it_is_queued_and_launched_again(self, shop: Shop, job: ImportJob, first: Run) -> None:
         shop.begin(job, first)
-        assert shop.do(runs.give_back, first.id, dagster_run_id="dagster-1")
+        assert shop.do(runs.give_back, first.id, dagster_run_id="dagster-1", now=NOW)
         (run,) = shop.history(job)
         assert (run.status, run.attempts, run.dagster_run_id) == (QUEUED, 1, None)
         (launch,) = shop.do(sync.runs_to_launch, now=NOW + MINUTE)
@@ -293,9 +293,29 @@ class TestGivenBack:
 
     def test_a_pause_cancels_it(self, shop: Shop, job: ImportJob, first: Run) -> None:
         shop.begin(job, first)
-        shop.do(runs.give_back, first.id, dagster_run_id="dagster-1")
+        shop.do(runs.give_back, first.id, dagster_run_id="dagster-1", now=NOW)
         shop.pause(job)
         assert shop.history(job)[0].status is CANCELLED
+
+    @pytest.mark.parametrize("what", ["paused", "unmapped"])
+    def test_what_may_not_begin_any_more_is_cancelled(
+        self, shop: Shop, job: ImportJob, first: Run, what: str
+    ) -> None:
+        """It was running when the import job stopped, and so was not cancelled with the rest."""
+        shop.begin(job, first)
+        if what == "paused":
+            shop.pause(job)
+        else:
+            shop.require(*COLUMNS, Column("brand", "Brand", is_required=True))
+        assert shop.do(runs.give_back, first.id, dagster_run_id="dagster-1", now=NOW) is False
+        (run,) = shop.history(job)
+        assert run.status is CANCELLED
+        assert "was lost" in str(run.error)
+
+    def test_one_asked_for_by_hand_goes_on_while_paused(self, shop: Shop, job: ImportJob) -> None:
+        shop.pause(job)
+        run = shop.begin(job, shop.ask(job))
+        assert shop.do(runs.give_back, run.id, dagster_run_id="dagster-1", now=NOW)
 
     @pytest.mark.parametrize("status", [SUCCESS, UNCHANGED, FAILED])
     def test_what_has_ended_stays(
@@ -303,7 +323,7 @@ class TestGivenBack:
     ) -> None:
         _end(shop, job, shop.begin(job, first), status)
         ended = shop.history(job)
-        assert shop.do(runs.give_back, first.id, dagster_run_id="dagster-1") is False
+        assert shop.do(runs.give_back, first.id, dagster_run_id="dagster-1", now=NOW) is False
         assert shop.history(job) == ended
 
 

@@ -244,6 +244,18 @@ def cancel_active_runs(
     return _cancel(connection, where, reason, now)
 
 
+def may_begin(status: ImportJobStatus, trigger: Trigger) -> bool:
+    """Whether a Run of that trigger may begin, as far as its import job's state goes.
+
+    COMPLETED is no reason against it: the run was due before the end, and begins after it.
+    """
+    if status in (ImportJobStatus.MAPPING, ImportJobStatus.TERMINATED):
+        return False
+    paused = status is ImportJobStatus.PAUSED and trigger is not Trigger.MANUAL
+    unscheduled = status is ImportJobStatus.SCHEDULING and trigger is Trigger.SCHEDULE
+    return not paused and not unscheduled
+
+
 def lock_status(connection: Connection, job_id: str) -> ImportJobStatus:
     """The import job's state, its row locked. Raises ``NotFound``."""
     status = connection.scalar(

@@ -12,7 +12,13 @@ from impler_pipelines import logs
 from impler_pipelines.errors import RunCancelled, StateConflict
 from impler_pipelines.model import ImportJobStatus, Run, RunStatus, Trigger
 from impler_pipelines.store.codec import storable
-from impler_pipelines.store.runs.asked import ask_for_run, find_run_of, get_run, lock_status
+from impler_pipelines.store.runs.asked import (
+    ask_for_run,
+    find_run_of,
+    get_run,
+    lock_status,
+    may_begin,
+)
 from impler_pipelines.store.runs.telling import audit_run, tell_begun
 from impler_pipelines.store.tables import runs
 from impler_pipelines.store.tallies import Tally, add_tallies
@@ -133,10 +139,7 @@ def _refuse_state(status: ImportJobStatus, trigger: Trigger) -> None:
             "An import job that is MAPPING can't run: map its required columns first.",
             status=status,
         )
-    paused = status is ImportJobStatus.PAUSED and trigger is not Trigger.MANUAL
-    # COMPLETED is no reason: the run was due before the end, and began after it.
-    unscheduled = status is ImportJobStatus.SCHEDULING and trigger is Trigger.SCHEDULE
-    if paused or unscheduled:
+    if not may_begin(status, trigger):
         raise RunCancelled(f"The import job is {status}.")
 
 

@@ -19,7 +19,13 @@ from impler_pipelines.errors import RunCancelled
 from impler_pipelines.model import FeedState, ImportJobStatus, LoadCounts, RunStatus
 from impler_pipelines.store.codec import FEED_STATE, encode, storable
 from impler_pipelines.store.failing import note_failure, note_success
-from impler_pipelines.store.runs.asked import ACTIVE, find_run, get_run, lock_status
+from impler_pipelines.store.runs.asked import (
+    ACTIVE,
+    find_run,
+    get_run,
+    lock_status,
+    may_begin,
+)
 from impler_pipelines.store.runs.telling import tell_ended, tell_given_back
 from impler_pipelines.store.tables import import_jobs, runs
 
@@ -137,12 +143,29 @@ def fail_run(
     return bool(failed)
 
 
-def give_back(connection: Connection, run_id: str, *, dagster_run_id: str | None) -> bool:
-    """Queue a Run again whose process was lost, to be launched anew. False if it has ended.
+def give_back(
+    connection: Connection, run_id: str, *, dagster_run_id: str | None, now: dt.datetime
+) -> bool:
+    """Queue a Run again whose process was lost, to be launched anew. False if it is not queued.
 
-    What its attempts have counted stays; not if another Dagster run is executing it.
+    * what its attempts have counted stays; not if another Dagster run is executing it
+    * one that has ended stays as it ended
+    * one that may not begin any more, since its import job was paused, say, while it ran, is
+      cancelled: had it been queued then, it would be already
     """
-    _lock_job_of(connection, run_id)
+    run = find_run(connection, run_id)
+    if run is None:
+        return False
+    status = lock_status(connection, run.import_job_id)
+    if not may_begin(status, run.trigger):
+        cancel_run(
+            connection,
+            run_id,
+            reason=f"The run's process was lost, and the import job is {status} meanwhile.",
+            now=now,
+            dagster_run_id=dagster_run_id,
+        )
+        return False
     given_back = connection.execute(
         update(runs)
         .where(*_active(run_id, dagster_run_id))
