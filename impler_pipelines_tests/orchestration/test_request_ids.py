@@ -138,7 +138,7 @@ def test_stays_when_a_run_is_launched_again(desk: Desk) -> None:
     (run_id,) = desk.launched()
     with desk.world.runtime.transaction() as connection:
         dagster_run_id = f"dagster-{len(desk.dagster.launched)}"
-        assert runs.give_back(connection, run_id, dagster_run_id=dagster_run_id)
+        assert runs.give_back(connection, run_id, dagster_run_id=dagster_run_id, now=utc_now())
     desk.dagster.ended[dagster_run_id] = "FAILURE"
     assert desk.launched() == {run_id: request_id}
 
