@@ -465,6 +465,9 @@ class _Machine(RuleBasedStateMachine):
                 if run.status is RunStatus.QUEUED and run.trigger is not Trigger.SCHEDULE:
                     assert run.dagster_run_id is not None
         self._nothing_queued_is_lost()
+        self.a_run_has_one_live_dagster_run_at_the_most()
+        self.nobody_cancels_in_dagster_but_people()
+        self.what_must_not_run_is_not_queued()
 
     def _is_loaded(self) -> None:
         live = {asked.id for asked in self._live_jobs()}
