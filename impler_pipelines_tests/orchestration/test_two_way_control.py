@@ -43,6 +43,8 @@ from impler_pipelines.orchestration.names import (
 )
 from impler_pipelines.orchestration.repository import ImportRepository
 from impler_pipelines.orchestration.runtime import Runtime
+from impler_pipelines.orchestration.snapshot import LATENESS
+from impler_pipelines.orchestration.sync_cursor import SyncCursor
 from impler_pipelines.settings import Settings
 from impler_pipelines.store import runs
 from impler_pipelines.store.engine import open_store
@@ -61,7 +63,7 @@ BOTH_MAPPED = (*MAPPED, FieldMapping("brand", "rss > item > brand"))
 OFTEN = Interval(15, Unit.MINUTES, at=dt.time(0, 0), starts_on=dt.date(2026, 1, 1))
 TICK = dt.timedelta(seconds=5)
 SWEEP = dt.timedelta(seconds=61)
-LONGEST_PAUSE = dt.timedelta(seconds=60)
+SLOWEST = LATENESS - dt.timedelta(minutes=1)  # of transactions, at a clock that is behind
 MOST_JOBS = 4
 
 
@@ -129,6 +131,7 @@ class _Machine(RuleBasedStateMachine):
         super().__init__()
         self._now = NOW
         self._slow: tuple[Connection, list[Asked]] | None = None
+        self._slow_until = NOW
         self._brand_required = False
         self._cursor: str | None = None
         self._asked: dict[str, Asked] = {}
@@ -194,6 +197,7 @@ class _Machine(RuleBasedStateMachine):
             slow = _Once(connection, shop)
             job = slow.add(now=self._clock(replica), **changes)
             self._slow = connection, [Asked(job, both)]
+            self._slow_until = self._now + SLOWEST
 
     @rule()
     def commit_at_last(self) -> None:
@@ -439,11 +443,10 @@ class _Machine(RuleBasedStateMachine):
         self._dagster.down = self._dagster.reload_fails = self._dagster.reload_is_late = False
         self._reload_seconds = 0
         self.commit_at_last()
-        if self._cursor == "nonsense":
-            self._cursor = None
         for asked in self._asked.values():
             self._read(asked)
-        self._pass(LONGEST_PAUSE)  # of a reload that took long before
+        # No sweep is due that would find what ticks have to find, no pause holds a reload up.
+        self._cursor = SyncCursor(self._now).write()
         for _ in range(2):
             self._pass(TICK)
             self._tick()
@@ -465,6 +468,9 @@ class _Machine(RuleBasedStateMachine):
                 if run.status is RunStatus.QUEUED and run.trigger is not Trigger.SCHEDULE:
                     assert run.dagster_run_id is not None
         self._nothing_queued_is_lost()
+        self.a_run_has_one_live_dagster_run_at_the_most()
+        self.nobody_cancels_in_dagster_but_people()
+        self.what_must_not_run_is_not_queued()
 
     def _is_loaded(self) -> None:
         live = {asked.id for asked in self._live_jobs()}
@@ -529,6 +535,8 @@ class _Machine(RuleBasedStateMachine):
         return self.place.shops[0].history(asked.job)
 
     def _pass(self, span: dt.timedelta) -> None:
+        if self._slow and self._now + span > self._slow_until:
+            self.commit_at_last()
         self._now += span
         for dagster_run_id, run_id in self._alive.items():
             self._do(runs.beat, run_id, dagster_run_id=dagster_run_id, now=self._now)
