@@ -89,6 +89,7 @@ class Settings(BaseSettings):
     max_headings: int = Field(default=10_000, gt=0)
     max_compression_layers: int = Field(default=3, ge=0)
     user_agent: str = ""
+    failure_webhook_url: str = Field(default="", repr=False)
     webhook_timeout_seconds: float = Field(default=30, gt=0, le=120)
     mirror_max_deleted_percent: float = Field(default=50, ge=0, le=100)
     preview_rows: int = Field(default=5, ge=0)
@@ -129,6 +130,13 @@ class Settings(BaseSettings):
     def _user_agent_is_a_header(cls, value: str) -> str:
         if not re.fullmatch(r"[!-~]([ -~]{0,254}[!-~])?|", value):
             raise ValueError("a User-Agent: up to 256 characters of ASCII, who asks and a contact")
+        return value
+
+    @field_validator("failure_webhook_url")
+    @classmethod
+    def _failure_webhook_is_http(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("an http(s) URL that takes JSON")
         return value
 
     @field_validator("dagster_url")

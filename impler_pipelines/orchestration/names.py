@@ -10,6 +10,7 @@ REPOSITORY = "imports"
 SYNC_SENSOR = "sync_import_jobs"
 SWEEP_SENSOR = "sweep_history"
 SEND_SENSOR = "send_webhooks"
+FAILURE_SENSOR = "tell_operators"
 MANUAL_JOB = "manual_import"
 
 RUN_ID_TAG = "impler/run_id"

@@ -25,6 +25,7 @@ from dagster import (
 
 from impler_pipelines.errors import PipelineError
 from impler_pipelines.orchestration.assets import declared_tables
+from impler_pipelines.orchestration.failure_sensor import build_failure_sensor
 from impler_pipelines.orchestration.jobs import build_job, build_manual_job
 from impler_pipelines.orchestration.names import (
     MANUAL_JOB,
@@ -51,11 +52,13 @@ class ImportRepository(RepositoryData):
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._loaded: Snapshot | None = None
-        self._sensors = (
+        self._sensors = [
             build_sync_sensor(runtime, lambda: self._loaded or Snapshot({}, read_at=None)),
             build_sweep_sensor(runtime),
             build_send_sensor(runtime),
-        )
+        ]
+        if runtime.settings.failure_webhook_url:
+            self._sensors.append(build_failure_sensor(runtime))
 
     @property
     def snapshot(self) -> Mapping[str, Definition]:
@@ -148,5 +151,5 @@ class ImportRepository(RepositoryData):
         return {key: definition for definition in tables for key in definition.keys}
 
     def get_all_sensors(self) -> Sequence[SensorDefinition]:
-        """The sync sensor, the one that sweeps history and the one that sends to webhooks."""
+        """The sync sensor, those that sweep and send, and the operators' if it has an address."""
         return self._sensors
