@@ -302,7 +302,8 @@ class Run:
 
     ``deletions_held``: how many rows a mirror was stopped from deleting; ``deletions_confirmed``:
     how many this run may delete, whatever their share. ``rejects_of`` names the run whose rejects
-    alone this one runs again. ``from_failed_op``: it waits to go on from the op that failed.
+    alone this one runs again. ``retried_after``: so many attempts it had when it was last asked
+    for again.
     """
 
     id: str
@@ -332,7 +333,7 @@ class Run:
     deletions_confirmed: int | None = None
     rejects_of: str | None = None
     upload: Upload | None = None
-    from_failed_op: bool = False
+    retried_after: int | None = None
 
 
 @dataclass(frozen=True)

@@ -274,12 +274,12 @@ class Attempt:
                 reason=reason,
                 now=utc_now(),
                 dagster_run_id=self._context.run_id,
+                begun=self._run is not None,
             )
-        if run.dagster_run_id in (None, self._context.run_id):
-            self.runtime.artifacts.remove(run.id)
+        self._drop_if_cancelled()
 
     def _drop_if_cancelled(self) -> None:
-        """Dagster has stopped the process; where that was for good nobody needs its artifacts."""
+        """Where the Run was ended for good nobody needs its artifacts."""
         with self.runtime.transaction() as connection:
             run = _run_of(connection, self._context.run)
         if run is not None and run.status is RunStatus.CANCELLED:

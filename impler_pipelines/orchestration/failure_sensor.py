@@ -16,7 +16,8 @@ from dagster import (
 )
 
 from impler_pipelines import logs
-from impler_pipelines.model import Run, RunStatus
+from impler_pipelines.errors import PipelineError
+from impler_pipelines.model import Run
 from impler_pipelines.orchestration.names import (
     FAILURE_SENSOR,
     IMPORT_JOB_TAG,
@@ -28,7 +29,7 @@ from impler_pipelines.store import runs
 
 INTERVAL_SECONDS = 30
 _TIMEOUT_SECONDS = 10.0
-_ENDED = (RunStatus.FAILED, RunStatus.CANCELLED)
+_SETTING = "IMPLER_FAILURE_WEBHOOK_URL"
 
 
 def build_failure_sensor(runtime: Runtime) -> SensorDefinition:
@@ -50,14 +51,17 @@ def build_failure_sensor(runtime: Runtime) -> SensorDefinition:
         tags = context.dagster_run.tags
         with runtime.transaction() as connection:
             run = runs.find_run(connection, tags.get(RUN_ID_TAG, ""))
+        message = _message(context, run, runtime.settings.dagster_webserver_url)
         with requests.Session() as session:
             session.trust_env = False
-            answer = session.post(
-                runtime.settings.failure_webhook_url,
-                json=_message(context, run, runtime.settings.dagster_webserver_url),
-                timeout=_TIMEOUT_SECONDS,
-            )
-            answer.raise_for_status()
+            try:
+                answer = session.post(
+                    runtime.settings.failure_webhook_url, json=message, timeout=_TIMEOUT_SECONDS
+                )
+            except requests.RequestException as error:  # whose words hold the address, a secret
+                raise PipelineError(f"{_SETTING}: no answer ({type(error).__name__}).") from None
+        if not answer.ok:
+            raise PipelineError(f"{_SETTING}: answered with HTTP status {answer.status_code}.")
         logs.note("failure.told", dagster_run_id=context.dagster_run.run_id)
 
     return tell_operators
@@ -67,7 +71,7 @@ def _message(context: RunFailureSensorContext, run: Run | None, dagster_url: str
     dagster_run, tags = context.dagster_run, context.dagster_run.tags
     url = f"{dagster_url}/runs/{dagster_run.run_id}"
     error = run.error if run and run.error else context.failure_event.message
-    goes_on = run is not None and run.status not in _ENDED
+    goes_on = run is not None and run.status in runs.ACTIVE
     more = " It is run again by itself." if goes_on else ""
     return {
         "text": f"A run of {dagster_run.job_name} failed: {error}{more} {url}",

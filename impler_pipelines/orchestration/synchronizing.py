@@ -28,6 +28,7 @@ from impler_pipelines.store.sync import Launch, Silent
 # Ticks come within seconds of a due time. One that is this late was lost with its daemon, or is of
 # a schedule that is new: the daemon looks at schedules at whole minutes, and first at the next.
 _LOST_TICK = dt.timedelta(seconds=20)
+_CLAIMS_A_TICK = 50  # what is left is the next tick's, or the daemon's own
 # A Run whose process is lost is launched again, but one that takes its host down is not for ever.
 MAX_LAUNCHES = 3
 
@@ -101,7 +102,8 @@ class Synchronizer:
         with self._runtime.transaction() as connection:
             import_jobs.complete_ended_import_jobs(connection, now=self.now)
             lost = overdue_import_jobs(connection, before=self.now - _LOST_TICK)
-        for job_id in lost:
+        waiting = self.waits_for_reload.added
+        for job_id in [job_id for job_id in lost if job_id not in waiting][:_CLAIMS_A_TICK]:
             with self._runtime.transaction() as connection:
                 claim = claim_due_run(connection, job_id, now=self.now)
             if claim.run and claim.job:
@@ -212,31 +214,47 @@ class Synchronizer:
                 trigger=launch.trigger,
                 request_id=launch.request_id,
             )
-            name = MANUAL_JOB
-            if not launch.of_upload:
-                name = job_name(launch.job_id)
-                tags |= fetching_host(launch.url)
             again = former[0] if former else None
-            if again is not None and self._can_go_on(launch, again):
-                dagster_run_id = gateway.go_on(again, tags)
-            else:
-                dagster_run_id = gateway.launch_run(name, tags, again=again)
+            dagster_run_id = self._go_on(launch, again, tags) or self._begin(launch, again, tags)
             self.done.append(f"Launched run {launch.run_id} of {launch.job_id}")
         with self._runtime.transaction() as connection:
             sync.note_launched(connection, launch.run_id, dagster_run_id)
 
-    def _can_go_on(self, launch: Launch, former: DagsterRun) -> bool:
-        """Whether what a failed run had done is still there, for a Run that is to go on from it."""
-        if not launch.from_failed_op or former.ended != "FAILED":
-            return False
-        return self._runtime.artifacts.exists(launch.run_id)
+    def _begin(self, launch: Launch, again: DagsterRun | None, tags: dict[str, str]) -> str:
+        """Launch a Run from its first op."""
+        name = MANUAL_JOB
+        if not launch.of_upload:
+            name = job_name(launch.job_id)
+            tags = tags | fetching_host(launch.url)
+        return self._runtime.gateway.launch_run(name, tags, again=again)
+
+    def _go_on(self, launch: Launch, former: DagsterRun | None, tags: dict[str, str]) -> str | None:
+        """Let a failed Run go on from the op that failed; None where it has to begin anew.
+
+        It has to where what was done before is no longer kept, and where Dagster refuses, since a
+        run was in the foreground, say, or was deleted. The tag of the host that is being asked
+        stays the failed run's: it tells whether the feed was there.
+        """
+        kept = dt.timedelta(hours=self._runtime.settings.keep_failed_artifacts_hours)
+        if former is None or former.ended != "FAILED" or not launch.from_failed_op:
+            return None
+        if launch.started_at is None or launch.started_at < self.now - kept:
+            return None
+        if not self._runtime.artifacts.exists(launch.run_id):
+            return None
+        try:
+            return self._runtime.gateway.go_on(former, tags)
+        except DagsterRefused as error:
+            self.done.append(f"{error} It begins anew.")
+            return None
 
     def _settle(self, run: Silent, dagster_run: DagsterRun | None) -> None:
         """Settle a Run whose Dagster run is over or gone, or whose process is dead."""
         gateway = self._runtime.gateway
         cancelled = dagster_run is not None and dagster_run.ended == "CANCELLED"
-        too_long = not cancelled and self._took_too_long(dagster_run)
-        lost = not cancelled and len(gateway.find_runs(run.run_id)) >= MAX_LAUNCHES
+        too_long = not cancelled and not run.dead and self._took_too_long(dagster_run)
+        launches = len(gateway.find_runs(run.run_id)) - run.attempts_before
+        lost = not cancelled and launches >= MAX_LAUNCHES
         with self._runtime.transaction() as connection:
             if cancelled:
                 sync.adopt_cancellation(
@@ -277,7 +295,10 @@ class Synchronizer:
         return self._runtime.settings.max_run_seconds
 
     def _took_too_long(self, run: DagsterRun | None) -> bool:
-        """Dagster stops a run at its limit and calls it failed, which its process may not see."""
+        """Dagster stops a run at its limit and calls it failed, which its process may not see.
+
+        One whose process had been lost before it calls so, too, whenever it looks.
+        """
         if run is None or run.ended != "FAILED" or run.started_at is None or run.ended_at is None:
             return False
         return (run.ended_at - run.started_at).total_seconds() >= self._longest

@@ -15,7 +15,14 @@ from impler_pipelines.scheduling import Timing, next_run, timing_of
 from impler_pipelines.store.codec import INTERVAL
 from impler_pipelines.store.tables import import_jobs
 
+_SHORT = tuple(column for column in import_jobs.c if column.name != "headings")
 _MOMENT = dt.timedelta(microseconds=1)
+
+
+def read_row(connection: Connection, job_id: str, *, lock: bool = False) -> Row[Any]:
+    """An import job's row without its headings, locked until the transaction ends if asked for."""
+    query = select(*_SHORT).where(import_jobs.c.id == job_id)
+    return connection.execute(query.with_for_update() if lock else query).one()
 
 
 def timing_of_row(row: Row[Any]) -> Timing | None:
@@ -44,9 +51,7 @@ def postpone(connection: Connection, job_id: str, *, until: dt.datetime) -> None
 
     For a source that wants to be left alone for a while. It never moves a run forward.
     """
-    row = connection.execute(
-        select(import_jobs).where(import_jobs.c.id == job_id).with_for_update()
-    ).one()
+    row = read_row(connection, job_id, lock=True)
     if row.next_run is not None and row.next_run < until:
         move_next_run(connection, row, after=until - _MOMENT)
 

@@ -38,7 +38,9 @@ def set_project_webhook(
     connection: Connection, box: SecretBox, project_id: str, spec: WebhookSpec
 ) -> WebhookDestination:
     """Give the project this webhook; one that it has keeps its id and signing secret."""
-    connection.execute(select(projects.c.id).where(projects.c.id == project_id).with_for_update())
+    connection.execute(
+        select(projects.c.id).where(projects.c.id == project_id).with_for_update(key_share=True)
+    )
     kept = _row(connection, project_id)
     values = webhook_values(box, spec, kept)
     if kept is None:

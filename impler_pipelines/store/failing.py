@@ -14,12 +14,12 @@ import datetime as dt
 import logging
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, update
 
 from impler_pipelines import logs
 from impler_pipelines.model import ImportJobStatus
-from impler_pipelines.scheduling import next_runs
-from impler_pipelines.store.due_times import move_next_run, postpone, timing_of_row
+from impler_pipelines.scheduling import next_run, next_runs
+from impler_pipelines.store.due_times import move_next_run, postpone, read_row, timing_of_row
 from impler_pipelines.store.events import leave_event
 from impler_pipelines.store.tables import import_jobs
 
@@ -30,29 +30,21 @@ _MOST_DOUBLINGS = 12  # of a minute: three days
 
 def note_failure(connection: Connection, job_id: str, run_id: str, *, now: dt.datetime) -> None:
     """A run has failed, and is counted: back off, and tell of it, if it was one too many."""
-    row = _row(connection, job_id)
+    row = read_row(connection, job_id)
     if row.consecutive_failures < FAILING_AFTER or row.upload is not None:
         return
     _back_off(connection, row, now=now)
-    if row.failing_since is not None or row.status == ImportJobStatus.TERMINATED:
-        return
-    connection.execute(
-        update(import_jobs).where(import_jobs.c.id == job_id).values(failing_since=now)
-    )
-    _tell(connection, "import_job.failing", run_id, _row(connection, job_id), now=now)
-
-
-def note_success(connection: Connection, job_id: str, run_id: str, *, now: dt.datetime) -> None:
-    """A run has succeeded: an import job that was failing is back on its schedule."""
-    row = _row(connection, job_id)
     if row.failing_since is None:
-        return
-    if row.next_run is not None and row.next_run > now:
+        _become(connection, "import_job.failing", job_id, run_id, since=now, now=now)
+
+
+def note_recovery(connection: Connection, job_id: str, run_id: str, *, now: dt.datetime) -> None:
+    """A run of a failing import job has succeeded: it is back on its schedule."""
+    row = read_row(connection, job_id)
+    is_overdue = row.next_run is not None and row.next_run <= now
+    if row.status == ImportJobStatus.RUNNING and not is_overdue:
         move_next_run(connection, row, after=now)
-    connection.execute(
-        update(import_jobs).where(import_jobs.c.id == job_id).values(failing_since=None)
-    )
-    _tell(connection, "import_job.recovered", run_id, _row(connection, job_id), now=now)
+    _become(connection, "import_job.recovered", job_id, run_id, since=None, now=now)
 
 
 def back_off(between: dt.timedelta, failures: int) -> dt.timedelta:
@@ -66,30 +58,38 @@ def back_off(between: dt.timedelta, failures: int) -> dt.timedelta:
 
 
 def _back_off(connection: Connection, row: Row[Any], *, now: dt.datetime) -> None:
+    """Let the next run be later. The last runs before the end of a schedule are not put off."""
     timing = timing_of_row(row)
     ahead = next_runs(timing, now, 2) if timing else []
-    if len(ahead) < 2:
+    if timing is None or len(ahead) < 2:
         return
     between = ahead[1] - ahead[0]
     wait = back_off(between, row.consecutive_failures)
+    while wait > between and next_run(timing, now + wait - between) is None:
+        wait /= 2
     if wait > between:
         postpone(connection, row.id, until=now + wait - between)
 
 
-def _tell(
-    connection: Connection, event: str, run_id: str, row: Row[Any], *, now: dt.datetime
+def _become(
+    connection: Connection,
+    event: str,
+    job_id: str,
+    run_id: str,
+    *,
+    since: dt.datetime | None,
+    now: dt.datetime,
 ) -> None:
-    failing = event == "import_job.failing"
+    connection.execute(
+        update(import_jobs).where(import_jobs.c.id == job_id).values(failing_since=since)
+    )
+    row = read_row(connection, job_id)
     logs.note(
         event,
-        level=logging.WARNING if failing else logging.INFO,
-        import_job_id=row.id,
+        level=logging.WARNING if since else logging.INFO,
+        import_job_id=job_id,
         run_id=run_id,
         consecutive_failures=row.consecutive_failures,
         next_run=row.next_run,
     )
     leave_event(connection, event, row, run_id, now=now)
-
-
-def _row(connection: Connection, job_id: str) -> Row[Any]:
-    return connection.execute(select(import_jobs).where(import_jobs.c.id == job_id)).one()

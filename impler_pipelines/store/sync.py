@@ -54,7 +54,11 @@ class Definition:
 
 @dataclass(frozen=True)
 class Launch:
-    """A Run to launch in Dagster, with what its tags carry."""
+    """A Run to launch in Dagster, with what its tags carry.
+
+    ``from_failed_op``: it was asked for again after it failed, and nothing was edited since it
+    began (``started_at``), so that it may go on from there.
+    """
 
     run_id: str
     job_id: str
@@ -65,15 +69,20 @@ class Launch:
     request_id: str | None = None
     of_upload: bool = False
     from_failed_op: bool = False
+    started_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True)
 class Silent:
-    """An active Run not heard of for a while; ``dead`` when too long for a living process."""
+    """An active Run not heard of for a while; ``dead`` when too long for a living process.
+
+    ``attempts_before``: so many it had when it was last asked for again.
+    """
 
     run_id: str
     dagster_run_id: str
     dead: bool
+    attempts_before: int = 0
 
 
 def live_definitions(connection: Connection) -> dict[str, Definition]:
@@ -144,9 +153,11 @@ def runs_to_launch(connection: Connection, *, now: dt.datetime) -> list[Launch]:
             runs.c.trigger,
             runs.c.request_id,
             runs.c.upload.is_not(None).label("of_upload"),
-            runs.c.from_failed_op,
+            _goes_on().label("from_failed_op"),
+            runs.c.started_at,
         )
         .join(import_jobs, import_jobs.c.id == runs.c.import_job_id)
+        .join(templates, templates.c.id == import_jobs.c.template_id)
         .where(
             runs.c.status == RunStatus.QUEUED,
             runs.c.dagster_run_id.is_(None),
@@ -165,9 +176,21 @@ def runs_to_launch(connection: Connection, *, now: dt.datetime) -> list[Launch]:
             row.request_id,
             row.of_upload,
             row.from_failed_op,
+            row.started_at,
         )
         for row in connection.execute(query)
     ]
+
+
+def _goes_on() -> ColumnElement[bool]:
+    return func.coalesce(
+        and_(
+            runs.c.retried_after == runs.c.attempts,  # none has begun since it was asked for again
+            import_jobs.c.updated_at <= runs.c.started_at,
+            templates.c.updated_at <= runs.c.started_at,
+        ),
+        False,
+    )
 
 
 def note_launched(connection: Connection, run_id: str, dagster_run_id: str) -> None:
@@ -189,10 +212,11 @@ def silent_runs(connection: Connection, *, now: dt.datetime) -> list[Silent]:
         and_(runs.c.status == RunStatus.QUEUED, runs.c.created_at < now - _SILENCE),
     )
     dead = func.coalesce(runs.c.heartbeat_at < now - _DEATH, False)
-    query = select(runs.c.id, runs.c.dagster_run_id, dead.label("dead")).where(
+    before = func.coalesce(runs.c.retried_after, 0)
+    query = select(runs.c.id, runs.c.dagster_run_id, dead, before).where(
         quiet, runs.c.dagster_run_id.is_not(None)
     )
-    return [Silent(row.id, row.dagster_run_id, row.dead) for row in connection.execute(query)]
+    return [Silent(*row) for row in connection.execute(query)]
 
 
 def cancelled_dagster_runs(connection: Connection, *, now: dt.datetime) -> list[str]:

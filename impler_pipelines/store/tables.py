@@ -176,15 +176,10 @@ runs = Table(
     Column("deletions_confirmed", BigInteger, comment="rows that it may delete at the most"),
     Column("rejects_of", Text, comment="the run whose rejects alone it runs again"),
     Column("upload", JSONB, comment="the uploaded file that it imports; null for a feed"),
-    Column(
-        "from_failed_op",
-        Boolean,
-        nullable=False,
-        server_default=text("false"),
-        comment="asked for again after its failure: what it had done before is not done again",
-    ),
+    Column("retried_after", Integer, comment="attempts it had when it was last asked for again"),
     UniqueConstraint("import_job_id", "due_at"),
     Index(None, "import_job_id", "created_at", "id"),
+    Index("ix_runs_cancelled", "ended_at", postgresql_where=text("status = 'CANCELLED'")),
     Index(
         "ix_runs_active", "import_job_id", postgresql_where=text("status IN ('QUEUED', 'RUNNING')")
     ),

@@ -166,7 +166,7 @@ def _row(
         templates.c.project_id == project_id,
         templates.c.deleted_at.is_(None),
     )
-    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    row = connection.execute(query.with_for_update(key_share=True) if lock else query).one_or_none()
     if row is None:
         raise NotFound("template", template_id)
     return row

@@ -51,6 +51,8 @@ def stack_environment(settings: Settings) -> dict[str, str]:
         "IMPLER_DAGSTER_STORAGE_URL": settings.dagster_storage_url,
         # A tick of the sync sensor may reload the location, which loads every import job.
         "DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS": "300",
+        # Failed runs that operators are told of at a tick: five unless told otherwise.
+        "DAGSTER_RUN_STATUS_SENSOR_PROCESS_LIMIT": "50",
     }
 
 

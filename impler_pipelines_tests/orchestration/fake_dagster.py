@@ -37,6 +37,7 @@ class FakeDagster(DagsterGateway):
         self.ended: dict[str, str] = {}
         self.cancelled: list[str] = []
         self.gone_on: list[str] = []
+        self.no_way_on: set[str] = set()
         self.took = dt.timedelta(minutes=1)
         self.dies_in: int | None = None
         self._one_launch = threading.Lock()
@@ -71,6 +72,9 @@ class FakeDagster(DagsterGateway):
         return made
 
     def go_on(self, failed: DagsterRun, tags: Mapping[str, str]) -> str:
+        self._answer()
+        if failed.id in self.no_way_on:
+            raise DagsterRefused(f"{failed.job_name} was not launched: PythonError")
         made = self.launch_run(failed.job_name, tags, again=failed)
         self.gone_on.append(made)
         return made

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,13 +15,13 @@ from dagster import (
     SensorDefinition,
     build_run_status_sensor_context,
 )
-from requests import HTTPError
 
+from impler_pipelines.errors import PipelineError
 from impler_pipelines.orchestration.jobs import build_job
 from impler_pipelines.orchestration.names import RUN_ID_TAG, job_name
 from impler_pipelines.orchestration.repository import ImportRepository
 from impler_pipelines.orchestration.runtime import Runtime
-from impler_pipelines_tests.feed_server import FeedServer
+from impler_pipelines_tests.feed_server import FeedServer, Handler
 from impler_pipelines_tests.orchestration.conftest import World
 
 pytestmark = pytest.mark.parametrize("world", ["store"], indirect=True)
@@ -105,11 +107,21 @@ def test_one_that_goes_on_says_so(world: World, runtime: Runtime) -> None:
     assert "The process is gone." in message["error"]
 
 
-def test_a_message_that_is_not_taken_fails_the_tick(world: World, runtime: Runtime) -> None:
+@pytest.mark.parametrize("answer", ["500", "ConnectionError"])
+def test_a_message_that_is_not_taken_fails_the_tick(
+    world: World, runtime: Runtime, answer: str
+) -> None:
+    """With words that keep the address, often a secret, out of Dagster."""
     dagster_run = failed_run(world, runtime)
-    world.feeds.routes[PATH] = (500, {}, b"")
-    with pytest.raises(HTTPError, match="500"):
+    world.feeds.routes[PATH] = (500, {}, b"") if answer == "500" else hang_up
+    with pytest.raises(PipelineError, match=answer) as raised:
         tell(runtime, world.instance, dagster_run)
+    told_by_dagster = "".join(traceback.format_exception(raised.value))
+    assert PATH not in told_by_dagster
+
+
+def hang_up(handler: Handler) -> None:
+    handler.connection.shutdown(socket.SHUT_RDWR)
 
 
 def test_without_an_address_there_is_no_sensor(world: World) -> None:

@@ -12,7 +12,12 @@ from dagster import DagsterInstance, build_sensor_context
 from sqlalchemy import update
 
 from impler_pipelines.model import ImportJob, ImportJobStatus, Run, RunStatus
-from impler_pipelines.orchestration.names import RUN_ID_TAG, job_name, schedule_name
+from impler_pipelines.orchestration.names import (
+    FETCHING_HOST_TAG,
+    RUN_ID_TAG,
+    job_name,
+    schedule_name,
+)
 from impler_pipelines.orchestration.runtime import utc_now
 from impler_pipelines.orchestration.snapshot import Snapshot
 from impler_pipelines.orchestration.sync_sensor import build_sync_sensor
@@ -21,8 +26,11 @@ from impler_pipelines.store import import_jobs, runs
 from impler_pipelines.store.sync import live_definitions
 from impler_pipelines.store.tables import import_jobs as import_jobs_table
 from impler_pipelines.store.tables import runs as runs_table
+from impler_pipelines.store.tables import templates as templates_table
 from impler_pipelines_tests.orchestration.conftest import World
 from impler_pipelines_tests.orchestration.fake_dagster import FakeDagster, Killed
+
+SWEPT = dt.timedelta(hours=1)
 
 pytestmark = pytest.mark.parametrize("world", ["store"], indirect=True)
 
@@ -182,17 +190,44 @@ class TestTriedAgain:
             sync.dagster.ended["dagster-1"] = "FAILED"
             return runs.retry_failed(connection, run)
 
-    def test_goes_on_from_the_failed_op(self, sync: Sync, failed: Run) -> None:
+    @pytest.fixture
+    def kept(self, sync: Sync, failed: Run) -> None:
+        """What it had done is still there."""
         with sync.world.runtime.artifacts.open(f"{failed.id}/dagster-1/feed", "wb") as feed:
             feed.write(b"<rss/>")
+
+    @pytest.mark.usefixtures("kept")
+    def test_goes_on_from_the_failed_op(self, sync: Sync) -> None:
         sync.tick()
         assert sync.dagster.gone_on == ["dagster-2"]
         assert sync.dagster.parents == {"dagster-2": "dagster-1"}
+        # The failed run's own says whether it was done with its host.
+        assert FETCHING_HOST_TAG not in sync.dagster.launched[-1][1]
 
-    def test_starts_anew_where_nothing_is_kept(self, sync: Sync, failed: Run) -> None:
+    @pytest.mark.usefixtures("failed")
+    def test_starts_anew_where_nothing_is_kept(self, sync: Sync) -> None:
+        self._starts_anew(sync)
+
+    @pytest.mark.usefixtures("kept")
+    def test_starts_anew_where_a_part_may_be_swept(self, sync: Sync) -> None:
+        long_ago = utc_now() - dt.timedelta(hours=73)
+        with sync.world.runtime.transaction() as connection:
+            connection.execute(update(runs_table).values(started_at=long_ago))
+            connection.execute(update(import_jobs_table).values(updated_at=long_ago - SWEPT))
+            connection.execute(update(templates_table).values(updated_at=long_ago - SWEPT))
+        sync.load()
+        self._starts_anew(sync)
+
+    @pytest.mark.usefixtures("kept")
+    def test_starts_anew_where_dagster_can_t_go_on(self, sync: Sync) -> None:
+        sync.dagster.no_way_on = {"dagster-1"}
+        self._starts_anew(sync)
+
+    def _starts_anew(self, sync: Sync) -> None:
         sync.tick()
         assert sync.dagster.gone_on == []
         assert sync.dagster.parents == {"dagster-2": "dagster-1"}
+        assert FETCHING_HOST_TAG in sync.dagster.launched[-1][1]
 
 
 class TestToggles:
@@ -319,9 +354,19 @@ class TestLostRuns:
         sync.tick()
         assert sync.dagster.cancelled == (["dagster-1"] if seconds == 30 else [])
 
-    def test_one_that_took_too_long_fails(self, sync: Sync) -> None:
+    def test_one_that_was_lost_before_its_limit_is_run_again(self, sync: Sync) -> None:
+        """Dagster, back from an outage, calls it too long; its process was dead all the while."""
         job = self._launched(sync)
         self._begin(sync, job, "dagster-1", minutes=3)
+        sync.dagster.ended["dagster-1"] = "FAILED"
+        sync.dagster.took = dt.timedelta(days=1)
+        sync.tick()
+        (run,) = sync.world.runs(job)
+        assert (run.status, run.dagster_run_id) == (RunStatus.QUEUED, "dagster-2")
+
+    def test_one_that_took_too_long_fails(self, sync: Sync) -> None:
+        job = self._launched(sync)
+        self._begin(sync, job, "dagster-1", minutes=1)
         sync.dagster.ended["dagster-1"] = "FAILED"  # Dagster stops it at the limit of the job's tag
         sync.dagster.took = dt.timedelta(seconds=sync.world.runtime.settings.max_run_seconds)
         assert "took too long" in sync.tick()

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 
 from impler_pipelines.errors import NotFound
 from impler_pipelines.model import FeedState, ImportJob, Interval, Unit
-from impler_pipelines.store import events, runs
+from impler_pipelines.store import events, runs, templates
 from impler_pipelines.store.destinations import TableSpec, WebhookSpec, find_webhook
 from impler_pipelines.store.due import claim_due_run
 from impler_pipelines.store.failing import FAILING_AFTER, LONGEST_WAIT, back_off
@@ -102,12 +102,15 @@ class TestBackOff:
         shop.pause(job)
         assert fail(shop, job).next_run is None
 
-    def test_a_deleted_one_is_left_alone(self, shop: Shop, job: ImportJob) -> None:
-        shop.set(job, consecutive_failures=7)
-        run = shop.begin(job, shop.ask(job))
-        shop.delete(job)
-        assert not shop.do(runs.fail_run, run.id, error="no answer", now=NOW)
-        assert shop.read(job).failing_since is None
+    @pytest.mark.parametrize("failures", [3, 6, 50])
+    def test_the_end_of_the_schedule_is_not_passed_over(self, shop: Shop, failures: int) -> None:
+        end = at("23:30")
+        job = shop.add(run_now=False, ends_on=end)
+        shop.set(job, consecutive_failures=failures - 1)
+        failing = fail(shop, job)
+        assert failing.next_run is not None
+        assert job.next_run is not None
+        assert job.next_run < failing.next_run <= end
 
     @given(failures=st.integers(FAILING_AFTER, 10**6), minutes=st.integers(1, 3000))
     def test_waits_are_bounded_by_a_day_or_the_schedule(self, failures: int, minutes: int) -> None:
@@ -143,6 +146,22 @@ class TestRecovery:
         assert failing.next_run is not None
         late = failing.next_run + MINUTE
         assert succeed(shop, job, now=late).next_run == failing.next_run
+
+    def test_one_without_a_next_run_gets_one(self, shop: Shop, job: ImportJob) -> None:
+        fail(shop, job, 3)
+        shop.set(job, next_run=None)
+        assert succeed(shop, job, now=NOW).next_run == job.next_run
+
+    def test_a_run_that_fetched_nothing_tells_nothing(self, shop: Shop, job: ImportJob) -> None:
+        loaded = shop.begin(job, shop.ask(job))
+        shop.load(job, loaded)
+        failing = fail(shop, job, 3)
+        (kept,) = (run for run in shop.history(job) if run.id == loaded.id)
+        rejects = shop.begin(job, shop.do(runs.retry_rejects, kept, now=NOW + MINUTE))
+        shop.load(job, rejects)
+        after = shop.read(job)
+        assert (after.failing_since, after.consecutive_failures) == (failing.failing_since, 3)
+        assert (after.next_run, after.last_error) == (failing.next_run, "no answer")
 
     def test_of_a_paused_one_nothing_is_due(self, shop: Shop, job: ImportJob) -> None:
         fail(shop, job, 3)
@@ -181,6 +200,24 @@ class TestEvents:
     def test_nobody_is_told_without_a_webhook(self, shop: Shop, job: ImportJob) -> None:
         fail(shop, job, 3)
         assert shop.do(told) == []
+
+    @pytest.mark.usefixtures("_webhook")
+    def test_an_edit_of_the_template_is_not_waited_for(self, shop: Shop, job: ImportJob) -> None:
+        """It holds the template and then wants the import jobs: who waits here would deadlock."""
+        fail(shop, job, 2)
+        run = shop.begin(job, shop.ask(job))
+        with shop.transaction() as editing, shop.transaction() as failing:
+            templates.update_template(
+                editing,
+                shop.box,
+                project_id=shop.project_id,
+                template_id=shop.template_id,
+                now=NOW,
+                name="Other",
+            )
+            failing.execute(text("SET LOCAL lock_timeout = '5s'"))
+            runs.fail_run(failing, run.id, error="no answer", now=NOW)
+        assert [name for name, _ in shop.do(told)] == ["import_job.failing"]
 
     @pytest.mark.usefixtures("_webhook")
     def test_of_another_project_nothing_is_told(self, shop: Shop) -> None:

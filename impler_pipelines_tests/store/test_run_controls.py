@@ -6,7 +6,7 @@ from impler_pipelines.errors import RunCancelled, StateConflict
 from impler_pipelines.model import ImportJob, Run, RunStatus, Trigger
 from impler_pipelines.store import runs, sync
 from impler_pipelines.store.due import claim_due_run
-from impler_pipelines_tests.store.shop import HOUR, MINUTE, NOW, Shop, at, load, race
+from impler_pipelines_tests.store.shop import COLUMNS, HOUR, MINUTE, NOW, Shop, at, load, race
 
 
 @pytest.fixture
@@ -86,6 +86,38 @@ class TestRetry:
         (launch,) = shop.do(sync.runs_to_launch, now=NOW + HOUR)
         assert not launch.from_failed_op
 
+    @pytest.mark.parametrize("what", ["import job", "template"])
+    def test_after_an_edit_it_begins_anew(self, shop: Shop, job: ImportJob, what: str) -> None:
+        """What was read before was read by the former mapping or columns."""
+        failed = fail(shop, job)
+        if what == "template":
+            shop.require(*COLUMNS, now=NOW + HOUR)
+        else:
+            shop.change(job, now=NOW + HOUR, url="https://shop.example/other.xml")
+        shop.do(runs.retry_failed, failed)
+        (launch,) = shop.do(sync.runs_to_launch, now=NOW + HOUR)
+        assert not launch.from_failed_op
+
+    def test_counts_as_one_failure_however_often(self, shop: Shop, job: ImportJob) -> None:
+        failed = fail(shop, job)
+        for number in range(3):
+            shop.do(runs.retry_failed, failed)
+            run = shop.begin(job, failed, by=f"again-{number}", again=True)
+            shop.do(runs.fail_run, run.id, error="no answer", now=NOW + MINUTE)
+        assert shop.read(job).consecutive_failures == 1
+
+    def test_its_losses_are_counted_from_then_on(self, shop: Shop, job: ImportJob) -> None:
+        shop.do(runs.retry_failed, fail(shop, job))
+        shop.begin(job, shop.history(job)[0], by="dagster-2", again=True)
+        (silent,) = shop.do(sync.silent_runs, now=NOW + HOUR)
+        assert silent.attempts_before == 1
+
+    def test_run_now_makes_it_fetch(self, shop: Shop, job: ImportJob) -> None:
+        again = shop.do(runs.retry_failed, fail(shop, job))
+        assert shop.ask(job, now=NOW + HOUR).id == again.id
+        (launch,) = shop.do(sync.runs_to_launch, now=NOW + HOUR)
+        assert not launch.from_failed_op
+
     def test_one_of_the_schedule_is_launched_at_once(self, shop: Shop) -> None:
         job = shop.add(run_now=False)
         claimed = shop.do(claim_due_run, job.id, now=at("13:00")).run
@@ -121,12 +153,32 @@ class TestRetry:
         with pytest.raises(StateConflict, match="Another run"):
             shop.do(runs.retry_failed, failed)
 
+    def test_not_after_a_later_one_that_was_cancelled_in_the_middle(
+        self, shop: Shop, job: ImportJob
+    ) -> None:
+        """One of several tables may have taken its rows."""
+        failed = fail(shop, job)
+        later = shop.begin(job, shop.ask(job, now=NOW + HOUR), now=NOW + HOUR)
+        shop.do(runs.cancel_by_request, later, now=NOW + HOUR)
+        with pytest.raises(StateConflict, match="Another run"):
+            shop.do(runs.retry_failed, failed)
+
+    def test_not_after_an_earlier_one_that_was_executed_again(
+        self, shop: Shop, job: ImportJob, first: Run
+    ) -> None:
+        shop.load(job, shop.begin(job, first))
+        failed = fail(shop, job, shop.ask(job, now=NOW + MINUTE))
+        again = shop.begin(job, first, by="dagster-9", again=True, now=NOW + HOUR)
+        shop.load(job, again, now=NOW + HOUR)
+        with pytest.raises(StateConflict, match="Another run"):
+            shop.do(runs.retry_failed, failed)
+
     def test_after_a_later_one_that_never_began(self, shop: Shop, job: ImportJob) -> None:
         failed = fail(shop, job)
         shop.do(runs.cancel_by_request, shop.ask(job, now=NOW + HOUR), now=NOW + HOUR)
         assert shop.do(runs.retry_failed, failed).status is RunStatus.QUEUED
 
-    def test_not_while_paused_or_deleted(self, shop: Shop, job: ImportJob) -> None:
+    def test_not_while_it_could_not_begin(self, shop: Shop, job: ImportJob) -> None:
         failed = fail(shop, job)
         shop.pause(job)
         with pytest.raises(StateConflict, match="PAUSED"):
@@ -134,3 +186,29 @@ class TestRetry:
         shop.delete(job)
         with pytest.raises(StateConflict, match="TERMINATED"):
             shop.do(runs.retry_failed, failed)
+
+    def test_by_hand_also_while_paused(self, shop: Shop) -> None:
+        job = shop.add(run_now=False)
+        failed = fail(shop, job, shop.ask(job))
+        shop.pause(job)
+        assert shop.do(runs.retry_failed, failed).status is RunStatus.QUEUED
+
+    def test_not_one_of_a_schedule_that_is_gone(self, shop: Shop) -> None:
+        job = shop.add(run_now=False)
+        claimed = shop.do(claim_due_run, job.id, now=at("13:00")).run
+        assert claimed is not None
+        failed = fail(shop, job, claimed)
+        shop.change(job, interval=None)
+        with pytest.raises(StateConflict, match="SCHEDULING"):
+            shop.do(runs.retry_failed, failed)
+
+
+class TestLateProcess:
+    def test_one_that_counted_as_dead_cancels_nothing(
+        self, shop: Shop, job: ImportJob, first: Run
+    ) -> None:
+        run = shop.begin(job, first)
+        shop.do(runs.give_back, run.id, dagster_run_id="dagster-1", now=NOW)
+        cancel = {"reason": "The run is QUEUED.", "now": NOW, "dagster_run_id": "dagster-1"}
+        assert not shop.do(runs.cancel_run, run.id, **cancel, begun=True)
+        assert shop.history(job)[0].status is RunStatus.QUEUED

@@ -61,7 +61,7 @@ def take_upload(
             templates.c.project_id == project_id,
             templates.c.deleted_at.is_(None),
         )
-        .with_for_update()  # two first files of one user come one after the other
+        .with_for_update(key_share=True)  # two first files of one user come one after the other
     ).one_or_none()
     if template is None:
         raise NotFound("template", template_id)

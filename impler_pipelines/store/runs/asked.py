@@ -10,7 +10,7 @@ import datetime as dt
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, select, update
+from sqlalchemy import ColumnElement, Connection, Row, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from impler_pipelines import logs
@@ -82,7 +82,9 @@ def _queued_or_new(connection: Connection, job_id: str, *, now: dt.datetime) -> 
         )
     ).first()
     if queued is not None:
-        return _run(queued), False
+        # Whoever asks now wants the feed as it is now, not what a failed attempt had fetched.
+        anew = update(runs).where(runs.c.id == queued.id).values(retried_after=None)
+        return _run(connection.execute(anew.returning(runs)).one()), False
     return ask_for_run(connection, job_id, trigger=Trigger.MANUAL, now=now), True
 
 
@@ -206,11 +208,13 @@ def list_runs(
 
 
 def has_begun_since(connection: Connection, run: Run) -> bool:
-    """Whether a later run of the import job has begun: it may have looked at the feed."""
+    """Whether another run of the import job has begun or ended since: it may have loaded a newer
+    feed, cancelled or not."""
     query = select(runs.c.id).where(
         runs.c.import_job_id == run.import_job_id,
-        runs.c.created_at > run.created_at,
-        runs.c.status.not_in((RunStatus.CANCELLED, RunStatus.QUEUED)),
+        runs.c.id != run.id,
+        runs.c.started_at.is_not(None),
+        or_(runs.c.created_at > run.created_at, runs.c.ended_at > run.ended_at),
     )
     return connection.execute(query.limit(1)).first() is not None
 

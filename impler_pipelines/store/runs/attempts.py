@@ -90,7 +90,6 @@ def begin_attempt(
             heartbeat_at=now,
             attempts=runs.c.attempts + 1,
             error=None,
-            from_failed_op=False,
             **dict.fromkeys(_FOUND_BY_LOADING),
         )
     )

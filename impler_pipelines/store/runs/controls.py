@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, func, update
 
 from impler_pipelines.errors import StateConflict
-from impler_pipelines.model import ImportJobStatus, Run, RunStatus
+from impler_pipelines.model import Run, RunStatus
 from impler_pipelines.store.runs.asked import (
     get_run,
     has_active_run,
     has_begun_since,
     lock_status,
+    may_begin,
 )
 from impler_pipelines.store.runs.endings import cancel_run
 from impler_pipelines.store.runs.telling import audit_run, tell_asked
-from impler_pipelines.store.tables import runs
-
-_NOT_TO_RUN = (ImportJobStatus.MAPPING, ImportJobStatus.PAUSED, ImportJobStatus.TERMINATED)
+from impler_pipelines.store.tables import import_jobs, runs
 
 
 def cancel_by_request(connection: Connection, run: Run, *, now: dt.datetime) -> Run:
@@ -43,8 +42,8 @@ def cancel_by_request(connection: Connection, run: Run, *, now: dt.datetime) -> 
 def retry_failed(connection: Connection, run: Run) -> Run:
     """Queue a failed Run again, to go on from the op that failed.
 
-    Raises ``StateConflict`` unless it failed, its import job may run on schedule or by hand, and
-    no other run has looked at the feed since: what it fetched may be older than the rows.
+    Raises ``StateConflict`` unless it failed, its import job's state lets it begin, and no other
+    run has looked at the feed since: what it fetched may be older than the rows.
     """
     status = lock_status(connection, run.import_job_id)
     run = get_run(connection, job_id=run.import_job_id, run_id=run.id)
@@ -52,7 +51,7 @@ def retry_failed(connection: Connection, run: Run) -> Run:
         raise StateConflict(
             f"Only a failed run can be tried again; this one is {run.status}.", status=run.status
         )
-    if status in _NOT_TO_RUN:
+    if not may_begin(status, run.trigger):
         raise StateConflict(
             f"A run of an import job that is {status} can't be tried again.", status=status
         )
@@ -71,8 +70,14 @@ def retry_failed(connection: Connection, run: Run) -> Run:
             ended_at=None,
             heartbeat_at=None,
             dagster_run_id=None,
-            from_failed_op=True,
+            retried_after=runs.c.attempts,
         )
+    )
+    # It counts as one failed run at the most, however often it is tried.
+    connection.execute(
+        update(import_jobs)
+        .where(import_jobs.c.id == run.import_job_id)
+        .values(consecutive_failures=func.greatest(import_jobs.c.consecutive_failures - 1, 0))
     )
     again = get_run(connection, job_id=run.import_job_id, run_id=run.id)
     tell_asked(again)

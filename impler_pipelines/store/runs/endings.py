@@ -16,9 +16,9 @@ from sqlalchemy import ColumnElement, Connection, case, cast, or_, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from impler_pipelines.errors import RunCancelled
-from impler_pipelines.model import FeedState, ImportJobStatus, LoadCounts, RunStatus
+from impler_pipelines.model import FeedState, ImportJobStatus, LoadCounts, Run, RunStatus
 from impler_pipelines.store.codec import FEED_STATE, encode, storable
-from impler_pipelines.store.failing import note_failure, note_success
+from impler_pipelines.store.failing import note_failure, note_recovery
 from impler_pipelines.store.runs.asked import (
     ACTIVE,
     find_run,
@@ -32,8 +32,10 @@ from impler_pipelines.store.tables import import_jobs, runs
 
 def refuse_if_unwanted(
     connection: Connection, *, job_id: str, run_id: str, dagster_run_id: str
-) -> None:
-    """Raise ``RunCancelled`` unless this attempt may still load. Locks, so a delete waits or wins.
+) -> Run:
+    """The Run, locked with its import job, so that a delete waits or wins.
+
+    Raises ``RunCancelled`` unless this attempt may still load.
 
     A process that was stopped so long that it counted as dead finds that another has taken over.
     """
@@ -45,6 +47,7 @@ def refuse_if_unwanted(
         raise RunCancelled(f"The run is {run.status}.")
     if run.dagster_run_id != dagster_run_id:
         raise RunCancelled("Another process has taken the run over.")
+    return run
 
 
 def begin_load(connection: Connection, *, job_id: str, run_id: str, dagster_run_id: str) -> None:
@@ -77,13 +80,14 @@ def record_load(
     ``totals`` holds ``records``, ``filtered``, ``valid`` and ``invalid``; ``warnings`` are added
     to those that the Run has. Raises ``RunCancelled`` as ``refuse_if_unwanted`` does.
     """
-    refuse_if_unwanted(connection, job_id=job_id, run_id=run_id, dagster_run_id=dagster_run_id)
+    run = refuse_if_unwanted(
+        connection, job_id=job_id, run_id=run_id, dagster_run_id=dagster_run_id
+    )
     more = runs.c.warnings.op("||")(cast(storable(list(warnings)), JSONB))
     _end(connection, run_id, RunStatus.SUCCESS, now, **asdict(counts), **totals, warnings=more)
     _note_success(
         connection,
-        job_id,
-        run_id,
+        run,
         now,
         feed_state=encode(FEED_STATE, feed_state),
         total_records=totals["records"],
@@ -102,9 +106,11 @@ def record_unchanged(
     now: dt.datetime,
 ) -> None:
     """End a Run as UNCHANGED: the feed is the one that was loaded last."""
-    refuse_if_unwanted(connection, job_id=job_id, run_id=run_id, dagster_run_id=dagster_run_id)
+    run = refuse_if_unwanted(
+        connection, job_id=job_id, run_id=run_id, dagster_run_id=dagster_run_id
+    )
     _end(connection, run_id, RunStatus.UNCHANGED, now, records=None)
-    _note_success(connection, job_id, run_id, now, feed_state=encode(FEED_STATE, feed_state))
+    _note_success(connection, run, now, feed_state=encode(FEED_STATE, feed_state))
 
 
 def fail_run(
@@ -184,15 +190,18 @@ def cancel_run(
     reason: str,
     now: dt.datetime,
     dagster_run_id: str | None = None,
+    begun: bool = False,
 ) -> bool:
     """End an active Run as CANCELLED. False if it had ended already.
 
-    With ``dagster_run_id``, not if another Dagster run is executing it.
+    With ``dagster_run_id``, not if another Dagster run is executing it; with ``begun`` nor if it
+    was queued again, since the attempt that had begun it counts as lost.
     """
     _lock_job_of(connection, run_id)
+    only = [runs.c.status == RunStatus.RUNNING] if begun else []
     cancelled = connection.execute(
         update(runs)
-        .where(*_active(run_id, dagster_run_id))
+        .where(*_active(run_id, dagster_run_id), *only)
         .values(status=RunStatus.CANCELLED, ended_at=now, error=storable(reason))
     ).rowcount
     if cancelled:
@@ -231,20 +240,22 @@ def _tell(connection: Connection, run_id: str) -> None:
         tell_ended(connection, ended)
 
 
-def _note_success(
-    connection: Connection, job_id: str, run_id: str, now: dt.datetime, **values: object
-) -> None:
-    connection.execute(
+def _note_success(connection: Connection, run: Run, now: dt.datetime, **values: object) -> None:
+    # What fetched nothing says nothing of a feed that keeps failing.
+    looked = run.rejects_of is None
+    healthy = {
+        "consecutive_failures": 0,
+        # An import job that went back to MAPPING meanwhile keeps the word that says why.
+        "last_error": case(
+            (import_jobs.c.status == ImportJobStatus.MAPPING, import_jobs.c.last_error),
+            else_=None,
+        ),
+    }
+    failing_since = connection.scalar(
         update(import_jobs)
-        .where(import_jobs.c.id == job_id)
+        .where(import_jobs.c.id == run.import_job_id)
         .values(
             last_run=now,
-            consecutive_failures=0,
-            # An import job that went back to MAPPING meanwhile keeps the word that says why.
-            last_error=case(
-                (import_jobs.c.status == ImportJobStatus.MAPPING, import_jobs.c.last_error),
-                else_=None,
-            ),
             # A file is imported once; a feed goes on.
             status=case(
                 (
@@ -254,7 +265,10 @@ def _note_success(
                 ),
                 else_=import_jobs.c.status,
             ),
+            **(healthy if looked else {}),
             **values,
         )
+        .returning(import_jobs.c.failing_since)
     )
-    note_success(connection, job_id, run_id, now=now)
+    if looked and failing_since is not None:
+        note_recovery(connection, run.import_job_id, run.id, now=now)

@@ -15,13 +15,18 @@ def upgrade() -> None:
     op.add_column(
         "runs",
         sa.Column(
-            "from_failed_op",
-            sa.Boolean(),
-            nullable=False,
-            server_default=sa.text("false"),
-            comment="asked for again after its failure: what it had done before is not done again",
+            "retried_after",
+            sa.Integer(),
+            comment="attempts it had when it was last asked for again",
         ),
         schema="impler",
+    )
+    op.create_index(
+        "ix_runs_cancelled",
+        "runs",
+        ["ended_at"],
+        schema="impler",
+        postgresql_where=sa.text("status = 'CANCELLED'"),
     )
     op.add_column(
         "import_jobs",
@@ -68,4 +73,5 @@ def downgrade() -> None:
     op.alter_column("destinations", "template_id", nullable=False, schema="impler")
     op.drop_column("webhook_pages", "event", schema="impler")
     op.drop_column("import_jobs", "failing_since", schema="impler")
-    op.drop_column("runs", "from_failed_op", schema="impler")
+    op.drop_index("ix_runs_cancelled", "runs", schema="impler")
+    op.drop_column("runs", "retried_after", schema="impler")
