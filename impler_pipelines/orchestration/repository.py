@@ -80,6 +80,9 @@ class ImportRepository(RepositoryData):
                 self._loaded = Snapshot({}, read_at=None)
         return self._loaded
 
+    def _known(self, job_id: str) -> Definition | None:
+        return self._loaded.definitions.get(job_id) if self._loaded else None
+
     def get_top_level_resources(self) -> Mapping[str, ResourceDefinition]:
         """None: jobs carry their own resources."""
         return {}
@@ -108,8 +111,7 @@ class ImportRepository(RepositoryData):
         job_id = import_job_id_of_job(job_name)
         if job_id is None:
             raise DagsterInvariantViolationError(f"{job_name!r} is not the name of an import job.")
-        known = self._loaded.definitions.get(job_id) if self._loaded else None
-        return build_job(self._runtime, job_id, known)
+        return build_job(self._runtime, job_id, self._known(job_id))
 
     def get_schedule_names(self) -> Sequence[str]:
         """The schedule of each import job that has been active."""
@@ -132,11 +134,11 @@ class ImportRepository(RepositoryData):
         return schedules
 
     def get_schedule(self, schedule_name: str) -> ScheduleDefinition:
-        """Build one schedule."""
+        """Build one schedule, with what the snapshot knows of it, if a list was asked for."""
         job_id = import_job_id_of_schedule(schedule_name)
         if job_id is None:
             raise DagsterInvariantViolationError(f"{schedule_name!r} is not a schedule's name.")
-        return build_schedule(self._runtime, job_id, self.snapshot.get(job_id))
+        return build_schedule(self._runtime, job_id, self._known(job_id))
 
     def get_assets_defs_by_key(self) -> Mapping[AssetKey, AssetsDefinition]:
         """The tables that import jobs load into, as external assets; none if they can't be told."""

@@ -147,9 +147,11 @@ class FakeLocation(FakeDagster):
 
     def restart(self) -> None:
         """A new code server; its sensors know nothing of what the former one knew."""
+        contacts, self.dies_in = self.dies_in, None  # of another process
         self.repository = self._start()
         self.jobs = frozenset(self.repository.get_job_names())
         self.loaded = frozenset(self.repository.get_schedule_names())
+        self.dies_in = contacts
 
     def runs_schedule(self, name: str) -> bool:
         """Whether it is loaded and switched on."""

@@ -63,6 +63,15 @@ class TestSnapshot:
         world.add_import_job()
         assert repository.get_job_names() == [MANUAL_JOB]
 
+    def test_a_schedule_that_ticks_does_not_freeze_it(self, world: World) -> None:
+        """Dagster has been told nothing by that: the sensor would take it for what is loaded."""
+        first = world.add_import_job(run_now=False)
+        repository = ImportRepository(world.runtime)
+        context = build_schedule_context(scheduled_execution_time=utc_now())
+        repository.get_schedule(schedule_name(first.id)).evaluate_tick(context)
+        second = world.add_import_job()
+        assert job_name(second.id) in repository.get_job_names()
+
     def test_the_schedule_has_the_intervals_ticks(self, world: World) -> None:
         job = world.add_import_job()
         (schedule,) = ImportRepository(world.runtime).get_all_schedules()
