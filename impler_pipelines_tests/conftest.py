@@ -37,6 +37,7 @@ from impler_pipelines_tests.postgres_keeper import test_server as build_server
 _HOME = "PYTEST_IMPLER_HOME"  # the controller makes it; workers inherit it
 _CONTROLLER = "PYTEST_IMPLER_CONTROLLER"
 _START_LIMIT_SECONDS = 120.0
+_LONG_SECONDS = 600.0
 _KEEPERS = ("postgres", "mariadb")
 
 
@@ -59,6 +60,27 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Half as many workers more than cores: those that run whole stacks mostly wait for them."""
     return (os.cpu_count() or 1) * 3 // 2
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the tests of the most patience, dealt out to the workers: nobody then waits for
+    one of them in the end. xdist gives each worker a piece of the list, of even size."""
+    workers: int = getattr(config, "workerinput", {}).get("workercount", 1)
+    long = sorted((item for item in items if _patience(item) >= _LONG_SECONDS), key=_patience)
+    short = [item for item in items if _patience(item) < _LONG_SECONDS]
+    ordered: list[pytest.Item] = []
+    for number in range(workers):
+        share = long[::-1][number::workers]
+        size = (len(items) - len(ordered)) // (workers - number) - len(share)
+        ordered += share + short[:size]
+        del short[:size]
+    items[:] = ordered
+
+
+def _patience(item: pytest.Item) -> float:
+    """The timeout in seconds that a test has of its own."""
+    marker = item.get_closest_marker("timeout")
+    return float(marker.args[0]) if marker and marker.args else 0.0
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

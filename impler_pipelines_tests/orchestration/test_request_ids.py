@@ -15,6 +15,7 @@ from impler_pipelines.control_api.app import create_app
 from impler_pipelines.model import RunStatus, Trigger
 from impler_pipelines.orchestration.names import REQUEST_ID_TAG, RUN_ID_TAG
 from impler_pipelines.orchestration.runtime import utc_now
+from impler_pipelines.orchestration.snapshot import Snapshot
 from impler_pipelines.orchestration.sync_sensor import build_sync_sensor
 from impler_pipelines.store import projects, runs
 from impler_pipelines.store.sync import live_definitions
@@ -46,7 +47,7 @@ class Desk:
     def launched(self) -> dict[str, str | None]:
         """What a tick of the sensor launches: Run → the request's id in its tags."""
         with self.world.runtime.transaction() as connection:
-            snapshot = live_definitions(connection)
+            snapshot = Snapshot(live_definitions(connection), read_at=utc_now())
         sensor = build_sync_sensor(self.world.runtime, lambda: snapshot)
         before = len(self.dagster.launched)
         with DagsterInstance.ephemeral() as instance:

@@ -210,11 +210,14 @@ def list_runs(
 def has_begun_since(connection: Connection, run: Run) -> bool:
     """Whether another run of the import job has begun or ended since: it may have loaded a newer
     feed, cancelled or not."""
+    since = runs.c.created_at > run.created_at
+    if run.ended_at is not None:  # an earlier one may have been executed again
+        since = or_(since, runs.c.ended_at > run.ended_at)
     query = select(runs.c.id).where(
         runs.c.import_job_id == run.import_job_id,
         runs.c.id != run.id,
         runs.c.started_at.is_not(None),
-        or_(runs.c.created_at > run.created_at, runs.c.ended_at > run.ended_at),
+        since,
     )
     return connection.execute(query.limit(1)).first() is not None
 
