@@ -337,6 +337,14 @@ class Run:
 
 
 @dataclass(frozen=True)
+class ScheduleState:
+    """Whether a Dagster schedule runs; ``started_at`` (UTC) is when it was last switched on."""
+
+    running: bool
+    started_at: dt.datetime | None = None
+
+
+@dataclass(frozen=True)
 class ImportPlan:
     """All that a run needs to know, read from the store at run time by import job id."""
 

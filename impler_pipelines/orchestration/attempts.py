@@ -49,6 +49,8 @@ from impler_pipelines.orchestration.runtime import Runtime, utc_now
 from impler_pipelines.store import plans, runs
 from impler_pipelines.store.due_times import postpone
 
+_FIRST_OP = "fetch_feed"
+
 
 class Attempt:
     """Used as ``with Attempt(context) as attempt: plan = attempt.begin()`` in every op."""
@@ -111,7 +113,7 @@ class Attempt:
                 self.import_job_id,
                 default_destination=self.runtime.destination_name,
             )
-        if known_run_id is None:
+        if known_run_id is None and self._context.op.name == _FIRST_OP:
             self._tag(plan)
         return plan
 

@@ -14,6 +14,7 @@ import requests
 
 from impler_pipelines import logs
 from impler_pipelines.errors import DagsterRefused, DagsterUnavailable
+from impler_pipelines.model import ScheduleState
 from impler_pipelines.orchestration.names import LOCATION, REPOSITORY, RUN_ID_TAG
 
 _SELECTOR = {"repositoryLocationName": LOCATION, "repositoryName": REPOSITORY}
@@ -70,7 +71,8 @@ _SCHEDULE = """query ($selector: ScheduleSelector!) {
 _SCHEDULES = """query ($selector: RepositorySelector!) {
   schedulesOrError(repositorySelector: $selector) {
     __typename
-    ... on Schedules { results { name scheduleState { status } } }
+    ... on Schedules { results { name scheduleState {
+      status typeSpecificData { ... on ScheduleData { startTimestamp } } } } }
     ... on PythonError { message }
   }
 }"""
@@ -172,12 +174,12 @@ class DagsterGateway:
         if state["status"] != "STOPPED":
             self._switched(self._ask(_STOP, id=state["id"])["stopRunningSchedule"])
 
-    def schedule_states(self) -> dict[str, bool]:
-        """Schedule name → whether it runs, for every schedule of the repository."""
+    def schedule_states(self) -> dict[str, ScheduleState]:
+        """Schedule name → its state, for every schedule of the repository."""
         answer = self._ask(_SCHEDULES, selector=_SELECTOR)["schedulesOrError"]
         if answer["__typename"] != "Schedules":
             raise DagsterUnavailable(f"Schedules can't be listed: {_reason(answer)}")
-        return {s["name"]: s["scheduleState"]["status"] == "RUNNING" for s in answer["results"]}
+        return {one["name"]: _schedule_state(one["scheduleState"]) for one in answer["results"]}
 
     def find_runs(self, run_id: str) -> list[DagsterRun]:
         """The Dagster runs that carry a Run's id as their tag, newest first."""
@@ -255,6 +257,11 @@ def _dagster_run(result: Mapping[str, Any]) -> DagsterRun:
         started_at=_moment(result["startTime"]),
         ended_at=_moment(result["endTime"]),
     )
+
+
+def _schedule_state(state: Mapping[str, Any]) -> ScheduleState:
+    switched = state["typeSpecificData"] or {}
+    return ScheduleState(state["status"] == "RUNNING", _moment(switched.get("startTimestamp")))
 
 
 def _moment(seconds: float | None) -> dt.datetime | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import cached_property
 
 from dagster import (
     AssetKey,
@@ -25,7 +26,6 @@ from dagster import (
 
 from impler_pipelines.errors import PipelineError
 from impler_pipelines.orchestration.assets import declared_tables
-from impler_pipelines.orchestration.failure_sensor import build_failure_sensor
 from impler_pipelines.orchestration.jobs import build_job, build_manual_job
 from impler_pipelines.orchestration.names import (
     MANUAL_JOB,
@@ -37,10 +37,7 @@ from impler_pipelines.orchestration.names import (
 )
 from impler_pipelines.orchestration.runtime import Runtime
 from impler_pipelines.orchestration.schedules import build_schedule
-from impler_pipelines.orchestration.send_sensor import build_send_sensor
 from impler_pipelines.orchestration.snapshot import Snapshot
-from impler_pipelines.orchestration.sweep_sensor import build_sweep_sensor
-from impler_pipelines.orchestration.sync_sensor import build_sync_sensor
 from impler_pipelines.store.sync import Definition, live_definitions
 
 _log = logging.getLogger(__name__)
@@ -52,13 +49,6 @@ class ImportRepository(RepositoryData):
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._loaded: Snapshot | None = None
-        self._sensors = [
-            build_sync_sensor(runtime, lambda: self._loaded or Snapshot({}, read_at=None)),
-            build_sweep_sensor(runtime),
-            build_send_sensor(runtime),
-        ]
-        if runtime.settings.failure_webhook_url:
-            self._sensors.append(build_failure_sensor(runtime))
 
     @property
     def snapshot(self) -> Mapping[str, Definition]:
@@ -155,3 +145,21 @@ class ImportRepository(RepositoryData):
     def get_all_sensors(self) -> Sequence[SensorDefinition]:
         """The sync sensor, those that sweep and send, and the operators' if it has an address."""
         return self._sensors
+
+    @cached_property
+    def _sensors(self) -> Sequence[SensorDefinition]:
+        # A run's process never asks for them, and is not to load what they need.
+        from impler_pipelines.orchestration.failure_sensor import build_failure_sensor
+        from impler_pipelines.orchestration.send_sensor import build_send_sensor
+        from impler_pipelines.orchestration.sweep_sensor import build_sweep_sensor
+        from impler_pipelines.orchestration.sync_sensor import build_sync_sensor
+
+        runtime = self._runtime
+        sensors = [
+            build_sync_sensor(runtime, lambda: self._loaded or Snapshot({}, read_at=None)),
+            build_sweep_sensor(runtime),
+            build_send_sensor(runtime),
+        ]
+        if runtime.settings.failure_webhook_url:
+            sensors.append(build_failure_sensor(runtime))
+        return sensors

@@ -132,8 +132,8 @@ class Synchronizer:
     def adopt_toggles(self) -> None:
         """Let schedules that were switched in Dagster pause and resume their import jobs."""
         states = {
-            job_id: running
-            for name, running in self._runtime.gateway.schedule_states().items()
+            job_id: state
+            for name, state in self._runtime.gateway.schedule_states().items()
             if (job_id := import_job_id_of_schedule(name)) is not None
         }
         with self._runtime.transaction() as connection:

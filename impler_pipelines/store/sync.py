@@ -10,7 +10,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, union, update
 
 from impler_pipelines import logs
-from impler_pipelines.model import ImportJobStatus, RunStatus, SqlDestination, Trigger
+from impler_pipelines.model import (
+    ImportJobStatus,
+    RunStatus,
+    ScheduleState,
+    SqlDestination,
+    Trigger,
+)
 from impler_pipelines.scheduling import Timing
 from impler_pipelines.store.destinations import public_tables
 from impler_pipelines.store.due_times import timing_of_row
@@ -275,17 +281,20 @@ def note_switched(connection: Connection, job_id: str, *, running: bool) -> None
 
 
 def adopt_schedule_states(
-    connection: Connection, states: Mapping[str, bool], *, now: dt.datetime
+    connection: Connection, states: Mapping[str, ScheduleState], *, now: dt.datetime
 ) -> dict[str, str]:
     """Let what a data engineer switched in Dagster flow back; import job id → what was done.
 
     * the store changed since the last agreement: it wins, ``schedules_to_switch`` has it
     * only Dagster changed: a stopped schedule pauses its import job, a started one resumes it
     * the import job is in no state for that: Dagster is set back by ``schedules_to_switch``
+    * a schedule that runs though nobody has started it since the pause: the same. Dagster's daemon
+      writes back the state that it had read before a tick, and so undoes a stop that came meanwhile
     """
     wanted = import_jobs.c.status == ImportJobStatus.RUNNING
     agreed = func.coalesce(import_jobs.c.schedule_synced, True)
-    query = select(import_jobs.c.id, import_jobs.c.status, agreed.label("agreed")).where(
+    shown = (import_jobs.c.id, import_jobs.c.status, import_jobs.c.paused_at)
+    query = select(*shown, agreed.label("agreed")).where(
         LIVE,
         import_jobs.c.id.in_(states),
         import_jobs.c.activated_at.is_not(None),
@@ -293,15 +302,20 @@ def adopt_schedule_states(
     )
     done = {}
     for row in connection.execute(query.order_by(import_jobs.c.id).with_for_update()).all():
-        if states[row.id] == row.agreed:
+        state = states[row.id]
+        if state.running == row.agreed:
             continue
         if row.status == ImportJobStatus.RUNNING:
             with logs.bound(by="dagster"):
                 pause_import_job(connection, row.id, now=now)
             done[row.id] = "paused"
-        elif row.status == ImportJobStatus.PAUSED:
+        elif row.status == ImportJobStatus.PAUSED and _started_since(state, row.paused_at):
             with logs.bound(by="dagster"):
                 resume_import_job(connection, row.id, now=now)
             done[row.id] = "resumed"
-        note_switched(connection, row.id, running=states[row.id])
+        note_switched(connection, row.id, running=state.running)
     return done
+
+
+def _started_since(state: ScheduleState, moment: dt.datetime) -> bool:
+    return state.started_at is not None and state.started_at > moment

@@ -10,9 +10,12 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from impler_pipelines.errors import DagsterRefused, DagsterUnavailable
+from impler_pipelines.model import ScheduleState
 from impler_pipelines.orchestration.dagster_gateway import DagsterGateway, DagsterRun
 from impler_pipelines.orchestration.names import RUN_ID_TAG
 from impler_pipelines.orchestration.repository import ImportRepository
+
+NEVER_BEFORE = dt.datetime.max.replace(tzinfo=dt.UTC)
 
 
 class Killed(BaseException):
@@ -31,6 +34,7 @@ class FakeDagster(DagsterGateway):
         self.refused: set[str] = set()
         self.reloads = 0
         self.schedules: dict[str, bool] = {}
+        self.started_at: dict[str, dt.datetime | None] = {}
         self.launched: list[tuple[str, dict[str, str]]] = []
         self.parents: dict[str, str] = {}
         self.started: dict[str, dt.datetime] = {}
@@ -81,15 +85,26 @@ class FakeDagster(DagsterGateway):
 
     def start_schedule(self, schedule_name: str) -> None:
         self._answer()
+        self.started_at.pop(schedule_name, None)
         self.schedules[schedule_name] = True
 
     def stop_schedule(self, schedule_name: str) -> None:
         self._answer()
+        self.started_at.pop(schedule_name, None)
         self.schedules[schedule_name] = False
 
-    def schedule_states(self) -> dict[str, bool]:
+    def schedule_states(self) -> dict[str, ScheduleState]:
         self._answer()
-        return dict(self.schedules)
+        return {name: self.state(name, running) for name, running in self.schedules.items()}
+
+    def write_back(self, name: str) -> None:
+        """What the daemon does that had read a schedule's state before it was stopped."""
+        self.schedules[name] = True
+        self.started_at[name] = None
+
+    def state(self, name: str, running: bool) -> ScheduleState:
+        """As it is told; what was put into ``schedules`` by hand was switched just now."""
+        return ScheduleState(running, self.started_at.get(name, NEVER_BEFORE))
 
     def find_runs(self, run_id: str) -> list[DagsterRun]:
         self._answer()
@@ -182,10 +197,10 @@ class FakeLocation(FakeDagster):
         self._require(schedule_name in self.loaded, f"{schedule_name} is not loaded")
         super().stop_schedule(schedule_name)
 
-    def schedule_states(self) -> dict[str, bool]:
+    def schedule_states(self) -> dict[str, ScheduleState]:
         self._answer()
         self.sweeps += 1
-        return {name: self.runs_schedule(name) for name in self.loaded}
+        return {name: self.state(name, self.runs_schedule(name)) for name in self.loaded}
 
     def _require(self, possible: bool, otherwise: str) -> None:
         if not possible and not self.down:

@@ -242,6 +242,16 @@ class TestToggles:
         sync.tick()
         assert sync.dagster.schedules == {name: True}
 
+    def test_a_stop_that_the_daemon_undoes_is_no_resume(self, sync: Sync) -> None:
+        job = sync.world.add_import_job()
+        sync.load()
+        sync.change(import_jobs.pause_import_job, job)
+        sync.tick()
+        sync.dagster.write_back(schedule_name(job.id))
+        sync.tick(sweep=True)
+        assert sync.world.read(job).status is ImportJobStatus.PAUSED
+        assert sync.dagster.schedules == {schedule_name(job.id): False}
+
     def test_switched_off_in_dagster_pauses_the_import_job(self, sync: Sync) -> None:
         job = sync.world.add_import_job()
         sync.load()

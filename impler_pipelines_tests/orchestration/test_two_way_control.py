@@ -280,10 +280,20 @@ class _Machine(RuleBasedStateMachine):
     @rule(which=st.integers(0, MOST_JOBS - 1))
     def toggle(self, which: int) -> None:
         asked = self._pick(which)
+        if asked.schedule in self._dagster.started_at:
+            return  # the daemon has just written it back; nobody has seen that yet
         if asked.schedule in self._dagster.loaded and not self._dagster.down:
             running = self._dagster.runs_schedule(asked.schedule)
             self._dagster.schedules[asked.schedule] = not running
             asked.toggled = not asked.toggled
+
+    @rule(which=st.integers(0, 3))
+    def daemon_writes_back(self, which: int) -> None:
+        """Not a toggle: Dagster's daemon undoes a stop that came during its tick."""
+        asked = self._pick(which)
+        stopped = not self._dagster.schedules.get(asked.schedule, True)
+        if stopped and asked.schedule in self._dagster.loaded and not asked.toggled:
+            self._dagster.write_back(asked.schedule)
 
     @rule(which=st.integers(0, 3), really=st.sampled_from([False, False, True]))
     def cancel_in_dagster(self, which: int, really: bool) -> None:

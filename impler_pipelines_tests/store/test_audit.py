@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, text, update
 
 from impler_pipelines import logs
 from impler_pipelines.errors import NotFound
-from impler_pipelines.model import FieldMapping, ImportJobStatus, SourceAuth
+from impler_pipelines.model import FieldMapping, ImportJobStatus, ScheduleState, SourceAuth
 from impler_pipelines.store import audit, import_jobs, projects, runs, sync
 from impler_pipelines.store.audit import AuditEntry
 from impler_pipelines.store.tables import audit_log
@@ -41,8 +41,8 @@ class TestActor:
     def test_is_dagster_for_a_switched_schedule(self, shop: Shop) -> None:
         job = shop.add()
         with logs.bound(by="sync"):
-            shop.do(sync.adopt_schedule_states, {job.id: False}, now=NOW)
-            shop.do(sync.adopt_schedule_states, {job.id: True}, now=NOW)
+            shop.do(sync.adopt_schedule_states, {job.id: ScheduleState(False)}, now=NOW)
+            shop.do(sync.adopt_schedule_states, {job.id: ScheduleState(True, NOW + HOUR)}, now=NOW)
         switched = [(one.action, one.actor) for one in told(shop, import_job_id=job.id)[1:]]
         assert switched == [("import_job.paused", "dagster"), ("import_job.resumed", "dagster")]
 

@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from impler_pipelines.model import Column, ImportJob, ImportJobStatus, Interval, Unit
+from impler_pipelines.model import (
+    Column,
+    ImportJob,
+    ImportJobStatus,
+    Interval,
+    ScheduleState,
+    Unit,
+)
 from impler_pipelines.scheduling import Timing, ticks
 from impler_pipelines.store import import_jobs, runs, sync, templates
 from impler_pipelines.store.destinations import TableSpec
@@ -296,6 +303,18 @@ class TestAdopt:
         assert shop.read(job) == before
         assert shop.do(sync.schedules_to_switch) == {job.id: False}
 
+    @pytest.mark.parametrize("started_at", [None, NOW - HOUR, NOW])
+    def test_what_nobody_has_started_since_is_stopped_again(
+        self, shop: Shop, job: ImportJob, started_at: dt.datetime | None
+    ) -> None:
+        """Dagster's daemon has written back what it had read before the stop."""
+        shop.pause(job)
+        shop.do(sync.note_switched, job.id, running=False)
+        states = {job.id: ScheduleState(True, started_at)}
+        assert shop.do(sync.adopt_schedule_states, states, now=NOW + MINUTE) == {}
+        assert shop.read(job).status is ImportJobStatus.PAUSED
+        assert shop.do(sync.schedules_to_switch) == {job.id: False}
+
     def test_resumed_past_its_end_it_is_switched_back(self, shop: Shop) -> None:
         job = shop.add(ends_on=at("14:00"))
         _adopt(shop, job, running=False)
@@ -305,14 +324,14 @@ class TestAdopt:
 
     def test_schedules_of_unknown_and_deleted_import_jobs(self, shop: Shop, job: ImportJob) -> None:
         shop.delete(job)
-        states = {job.id: False, "0" * 24: True}
+        states = {job.id: ScheduleState(False), "0" * 24: ScheduleState(True, NOW + HOUR)}
         assert shop.do(sync.adopt_schedule_states, states, now=NOW) == {}
 
     def test_a_pause_by_its_user_at_the_same_time(self, shop: Shop, job: ImportJob) -> None:
         _, adopted = race(
             shop.engine,
             lambda c: import_jobs.pause_import_job(c, job.id, now=NOW),
-            lambda c: sync.adopt_schedule_states(c, {job.id: False}, now=NOW),
+            lambda c: sync.adopt_schedule_states(c, {job.id: ScheduleState(False)}, now=NOW),
         )
         assert adopted == {}
         assert shop.read(job).status is ImportJobStatus.PAUSED
@@ -326,4 +345,5 @@ def test_the_first_mapping_makes_it_live_with_a_schedule(shop: Shop) -> None:
 
 
 def _adopt(shop: Shop, job: ImportJob, *, running: bool, now: dt.datetime = NOW) -> dict[str, str]:
-    return shop.do(sync.adopt_schedule_states, {job.id: running}, now=now)
+    states = {job.id: ScheduleState(running, now + HOUR)}
+    return shop.do(sync.adopt_schedule_states, states, now=now)
