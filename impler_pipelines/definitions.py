@@ -1,5 +1,7 @@
 """Wiring only: what ``workspace.yaml`` points at. Location ``impler_pipelines``."""
 
+import gc
+
 from dagster import RepositoryData, repository
 
 from impler_pipelines import logs
@@ -14,6 +16,8 @@ from impler_pipelines.settings import Settings
 )
 def imports() -> RepositoryData:
     """Build the repository from the environment's settings."""
+    # What is loaded by now stays as long as the process: no use in looking through it for garbage.
+    gc.freeze()
     settings = Settings.load()
     logs.configure("code-server", form=settings.log_format, level=settings.log_level)
     return ImportRepository(Runtime(settings))
