@@ -28,14 +28,30 @@ def add_import_jobs(
     count: int,
     *,
     interval: Callable[[int], Interval] = lambda _: RARELY,
-    url: Callable[[int], str] = lambda _: "https://shop.example/feed.xml",
+    url: Callable[[int], str] = lambda _: NEW.url,
 ) -> list[ImportJob]:
     """Write import jobs of the stack's project into its store; none has a first run."""
     runtime = Runtime(Settings.load(home=stack.home, database_url=""))
+    made = fill(runtime, count, stack.access_key, now=utc_now(), interval=interval, url=url)
+    runtime.engine.dispose()
+    return made
+
+
+def fill(
+    runtime: Runtime,
+    count: int,
+    access_key: str,
+    *,
+    now: dt.datetime,
+    interval: Callable[[int], Interval] = lambda _: RARELY,
+    url: Callable[[int], str] = lambda _: NEW.url,
+) -> list[ImportJob]:
+    """The same in any store, of the access key's project, made at the moment ``now``."""
     made = []
     with runtime.transaction() as connection:
-        project_id = projects.project_of_key(connection, stack.access_key)
-        assert project_id is not None
+        project_id = projects.project_of_key(connection, access_key)
+        if project_id is None:
+            raise SystemExit("the key has no project")
         for number in range(count):
             if number % _JOBS_A_TEMPLATE == 0:
                 template = templates.create_template(
@@ -46,7 +62,7 @@ def add_import_jobs(
                     mode=TemplateMode.AUTOMATIC,
                     columns=_COLUMNS,
                     destination_specs=[TableSpec(f"products_{number}")],
-                    now=utc_now(),
+                    now=now,
                 )
             new = replace(NEW, url=url(number), auth=None, interval=interval(number), run_now=False)
             made.append(
@@ -56,10 +72,9 @@ def add_import_jobs(
                     new,
                     project_id=project_id,
                     template_id=template.id,
-                    now=utc_now(),
+                    now=now,
                 )
             )
-    runtime.engine.dispose()
     return made
 
 

@@ -11,27 +11,23 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from dagster import DagsterInstance, build_sensor_context
 
 from benchmarks.loading import postgres
+from benchmarks.many import fill
 from benchmarks.results import Result
-from impler_pipelines.model import Column, Interval, TemplateMode, Unit
 from impler_pipelines.orchestration.repository import ImportRepository
 from impler_pipelines.orchestration.runtime import Runtime, utc_now
 from impler_pipelines.settings import Settings
-from impler_pipelines.store import import_jobs, projects, templates
-from impler_pipelines.store.destinations import TableSpec
+from impler_pipelines.store import projects
 from impler_pipelines.store.migrations import migrate
 from impler_pipelines_tests.orchestration.fake_dagster import FakeDagster
-from impler_pipelines_tests.store.shop import NEW
 
 SIZES = (100, 1_000, 5_000)
-_JOBS_A_TEMPLATE = 50
 _TICKS = 20
-_RARELY = Interval(120, Unit.MONTHS, starts_on=dt.date(2026, 1, 1))  # nothing shall come due
 _COMMAND = "python -m benchmarks sync"
 
 
@@ -86,36 +82,9 @@ def installation(size: int) -> Iterator[Runtime]:
         migrate(settings.store_url)
         runtime = Runtime(settings)
         runtime.gateway = FakeDagster()  # the seam
-        fill(runtime, size)
+        with runtime.transaction() as connection:
+            access_key = projects.create_access_key(connection, "shop")
+        # As an hour ago's requests left them: on schedule, no run under way.
+        fill(runtime, size, access_key, now=utc_now() - dt.timedelta(hours=1))
         yield runtime
         runtime.engine.dispose()
-
-
-def fill(runtime: Runtime, size: int) -> None:
-    """Import jobs as an hour ago's requests left them: on schedule, no run under way."""
-    now = utc_now() - dt.timedelta(hours=1)
-    with runtime.transaction() as connection:
-        key = projects.create_access_key(connection, "shop")
-        project_id = projects.project_of_key(connection, key)
-        if project_id is None:
-            raise SystemExit("the key has no project")
-        for number in range(size):
-            if number % _JOBS_A_TEMPLATE == 0:
-                template = templates.create_template(
-                    connection,
-                    runtime.secrets,
-                    project_id=project_id,
-                    name=f"Products {number}",
-                    mode=TemplateMode.AUTOMATIC,
-                    columns=(Column("title", "Title", is_required=True),),
-                    destination_specs=[TableSpec(f"products_{number}")],
-                    now=now,
-                )
-            import_jobs.create_import_job(
-                connection,
-                runtime.secrets,
-                replace(NEW, external_user_id=f"user-{number}", interval=_RARELY, run_now=False),
-                project_id=project_id,
-                template_id=template.id,
-                now=now,
-            )
