@@ -16,15 +16,15 @@ unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PIP_USER PIP_TARGET PIP_PREFIX PIP_RE
 .DEFAULT_GOAL := help
 .PHONY: demo test run check bench fuzz format lock help
 
-demo: $(VENV)/.runtime ## see it work: a sample feed becomes rows, in a temporary place, in a minute
+demo: $(VENV)/.compiled ## see it work: a sample feed becomes rows, in a temporary place, in a minute
 	@$(CLI) demo
 
-test: $(VENV)/.dev ## the whole test suite, with its own PostgreSQL and MariaDB
+test: $(VENV)/.dev $(VENV)/.compiled ## the whole test suite, with its own PostgreSQL and MariaDB
 	@.ci/mariadb.sh
 	@echo "make: running the tests, in parallel"
 	@$(BIN)/pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
-run: $(VENV)/.runtime ## everything in the foreground, Ctrl-C stops it; DEMO=1 adds a sample feed and job
+run: $(VENV)/.compiled ## everything in the foreground, Ctrl-C stops it; DEMO=1 adds a sample feed and job
 	@$(CLI) run $(if $(DEMO),--demo)
 
 check: $(VENV)/.dev ## format, linters, types, architecture contract
@@ -37,7 +37,7 @@ check: $(VENV)/.dev ## format, linters, types, architecture contract
 	@echo "make: lint-imports"
 	@$(BIN)/lint-imports
 
-bench: $(VENV)/.dev ## the benchmarks: a table, and benchmarks/results.json
+bench: $(VENV)/.dev $(VENV)/.compiled ## the benchmarks: a table, and benchmarks/results.json
 	@$(BIN)/python -m benchmarks
 
 fuzz: $(VENV)/.dev ## search for bytes that break what should hold for any; FUZZ_SECONDS=600 goes on longer
@@ -71,4 +71,10 @@ $(VENV)/.runtime: $(VENV)/.made requirements.lock pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
 	@$(INSTALL) requirements-dev.lock "the development tools"
+	@: > $@
+
+# As pip does for what it installs: where PYTHONDONTWRITEBYTECODE is set, as it often is in
+# containers, each process of each run would compile all of it anew.
+$(VENV)/.compiled: $(VENV)/.runtime $(shell find impler_pipelines -name "*.py")
+	@$(BIN)/python -m compileall -q impler_pipelines
 	@: > $@

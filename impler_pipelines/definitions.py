@@ -4,11 +4,6 @@ import gc
 
 from dagster import RepositoryData, repository
 
-from impler_pipelines import logs
-from impler_pipelines.orchestration.repository import ImportRepository
-from impler_pipelines.orchestration.runtime import Runtime
-from impler_pipelines.settings import Settings
-
 
 @repository(  # type: ignore[arg-type]  # takes RepositoryData, which its annotation leaves out
     name="imports",
@@ -16,7 +11,14 @@ from impler_pipelines.settings import Settings
 )
 def imports() -> RepositoryData:
     """Build the repository from the environment's settings."""
-    # What is loaded by now stays as long as the process: no use in looking through it for garbage.
+    # What is loaded stays as long as the process: no use in looking through it for garbage, be it
+    # Dagster's while ours is loaded, or ours later.
+    gc.freeze()
+    from impler_pipelines import logs
+    from impler_pipelines.orchestration.repository import ImportRepository
+    from impler_pipelines.orchestration.runtime import Runtime
+    from impler_pipelines.settings import Settings
+
     gc.freeze()
     settings = Settings.load()
     logs.configure("code-server", form=settings.log_format, level=settings.log_level)

@@ -7,13 +7,16 @@ import hashlib
 import json
 import os
 import secrets
+from functools import cached_property
 from pathlib import Path
-
-from cryptography.fernet import Fernet, InvalidToken
+from typing import TYPE_CHECKING
 
 from impler_pipelines.errors import SecretUnreadable, SettingInvalid
 from impler_pipelines.model import SourceAuth
 from impler_pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
 
 _KEY_FILE = "IMPLER_SECRET_KEY"
 
@@ -22,8 +25,15 @@ class SecretBox:
     """Seals and opens small secrets with Fernet (AES-128-CBC and HMAC-SHA-256)."""
 
     def __init__(self, key: str) -> None:
-        derived = hashlib.sha256(b"impler-pipelines/secrets/v1\0" + key.encode()).digest()
-        self._fernet = Fernet(base64.urlsafe_b64encode(derived))
+        self._key = key
+
+    @cached_property
+    def _fernet(self) -> Fernet:
+        # With its library it is needed by those that have secrets alone, and most runs have none.
+        from cryptography.fernet import Fernet
+
+        derived = hashlib.sha256(b"impler-pipelines/secrets/v1\0" + self._key.encode()).digest()
+        return Fernet(base64.urlsafe_b64encode(derived))
 
     def seal(self, value: str) -> bytes:
         """Encrypt ``value``; twice the same value gives two different tokens."""
@@ -31,6 +41,8 @@ class SecretBox:
 
     def open(self, token: bytes, *, what: str) -> str:
         """Decrypt; raises ``SecretUnreadable`` naming ``what`` when the key has changed."""
+        from cryptography.fernet import InvalidToken
+
         try:
             return self._fernet.decrypt(token).decode()
         except InvalidToken as error:

@@ -158,6 +158,9 @@ class EmbeddedPostgres:
             "timezone": "UTC",
             "log_timezone": "UTC",
             "log_connections": "off",
+            # Iterations slow down who guesses at people's passwords; ours are 256 random bits. Each
+            # takes its time of each connection, and Dagster opens one for almost every query.
+            "scram_iterations": "1",
         }
         if not self.durable:
             options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}

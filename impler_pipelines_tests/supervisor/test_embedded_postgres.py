@@ -77,6 +77,11 @@ class TestStart:
             with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
                 psycopg.connect(url)
 
+    def test_a_connection_costs_no_rounds_of_hashing(self, server: EmbeddedPostgres) -> None:
+        verifier = "SELECT rolpassword FROM pg_authid WHERE rolname = 'impler'"
+        ((found,),) = query(server.superuser_url(), verifier)
+        assert str(found).startswith("SCRAM-SHA-256$1:")
+
     def test_it_listens_on_no_network_address(self, server: EmbeddedPostgres) -> None:
         assert query(server.url(), "SHOW listen_addresses") == [("",)]
 

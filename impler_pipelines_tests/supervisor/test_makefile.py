@@ -37,7 +37,7 @@ class TestMakefile:
     )
     def test_targets_are_thin(self, arguments: list[str], command: str) -> None:
         # -o: taken as up to date, so the environment's own rules stay out of it.
-        said = make("-n", "-o", ".venv/.runtime", *arguments).stdout
+        said = make("-n", "-o", ".venv/.compiled", *arguments).stdout
         assert [line.strip() for line in said.splitlines()] == [command]
 
     def test_an_old_python_is_refused_in_one_line(self, tmp_path: Path) -> None:
