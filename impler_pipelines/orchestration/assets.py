@@ -13,7 +13,7 @@ from dagster import AssetKey, AssetsDefinition, AssetSpec
 from impler_pipelines.model import LoadMode, SqlDestination
 from impler_pipelines.orchestration.markdown import escaped
 from impler_pipelines.orchestration.names import LOCATION, REPOSITORY, TEMPLATE_TAG, job_name
-from impler_pipelines.store.sync import Definition
+from impler_pipelines.store.definitions import Definition
 
 GROUP = "imports"
 _MOST_JOBS = 20

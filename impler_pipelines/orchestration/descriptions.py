@@ -19,7 +19,7 @@ from impler_pipelines.orchestration.names import (
     TEMPLATE_TAG,
 )
 from impler_pipelines.scheduling import describe
-from impler_pipelines.store.sync import Definition
+from impler_pipelines.store.definitions import Definition
 
 
 def definition_tags(import_job_id: str, definition: Definition | None) -> dict[str, str]:

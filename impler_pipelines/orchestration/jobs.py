@@ -27,7 +27,7 @@ from impler_pipelines.orchestration.ops import (
 )
 from impler_pipelines.orchestration.references import reference_io_manager
 from impler_pipelines.orchestration.runtime import Runtime
-from impler_pipelines.store.sync import Definition
+from impler_pipelines.store.definitions import Definition
 
 
 @graph

@@ -4,13 +4,17 @@
 * ``get_job`` reads no store and fails for no well-formed id, so a run builds its own job alone,
   and a worker that has run for days serves import jobs made a minute ago.
 * ``get_schedule`` for an id outside the snapshot gives a schedule whose ticks skip.
+* What was built of the snapshot is kept: the webserver and the daemon each ask for all of it.
 """
 
 from __future__ import annotations
 
+import gc
 import logging
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from functools import cached_property
 
 from dagster import (
@@ -38,7 +42,7 @@ from impler_pipelines.orchestration.names import (
 from impler_pipelines.orchestration.runtime import Runtime
 from impler_pipelines.orchestration.schedules import build_schedule
 from impler_pipelines.orchestration.snapshot import Snapshot
-from impler_pipelines.store.sync import Definition, live_definitions
+from impler_pipelines.store.definitions import Definition, live_definitions
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +53,9 @@ class ImportRepository(RepositoryData):
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._loaded: Snapshot | None = None
+        self._building = threading.Lock()
+        self._jobs: dict[str, JobDefinition] = {}  # both by name, once all were asked for
+        self._schedules: dict[str, ScheduleDefinition] = {}
 
     @property
     def snapshot(self) -> Mapping[str, Definition]:
@@ -91,11 +98,13 @@ class ImportRepository(RepositoryData):
 
     def get_all_jobs(self) -> Sequence[JobDefinition]:
         """All jobs of the snapshot."""
-        built = [build_job(self._runtime, job_id, d) for job_id, d in self.snapshot.items()]
-        return [*built, build_manual_job(self._runtime)]
+        self._build_all()
+        return list(self._jobs.values())
 
     def get_job(self, job_name: str) -> JobDefinition:
-        """Build one job; in the code server with what the snapshot knows of it."""
+        """One job; in the code server with what the snapshot knows of it."""
+        if job_name in self._jobs:
+            return self._jobs[job_name]
         if job_name == MANUAL_JOB:
             return build_manual_job(self._runtime)
         job_id = import_job_id_of_job(job_name)
@@ -113,18 +122,36 @@ class ImportRepository(RepositoryData):
 
     def get_all_schedules(self) -> Sequence[ScheduleDefinition]:
         """All schedules of the snapshot; one that can't be built is left out and logged."""
-        schedules = []
+        self._build_all()
+        return list(self._schedules.values())
+
+    def _build_all(self) -> None:
+        """Build jobs and schedules once. Jobs with the digests that Dagster takes of each of them,
+        which is most of the work: whoever asks meanwhile waits instead of doing it as well."""
+        with self._building:
+            if self._jobs:
+                return
+            with _nothing_is_garbage():
+                jobs = [build_job(self._runtime, job_id, d) for job_id, d in self.snapshot.items()]
+                jobs.append(build_manual_job(self._runtime))
+                for job in jobs:
+                    job.get_job_snapshot_id()
+                self._schedules = {one.name: one for one in self._built_schedules()}
+                self._jobs = {job.name: job for job in jobs}
+
+    def _built_schedules(self) -> Iterator[ScheduleDefinition]:
         for job_id, definition in self.snapshot.items():
             if not definition.scheduled:
                 continue
             try:
-                schedules.append(build_schedule(self._runtime, job_id, definition))
+                yield build_schedule(self._runtime, job_id, definition)
             except Exception:  # noqa: BLE001 - one bad import job must not take down the location
                 _log.exception("The schedule of import job %s can't be built.", job_id)
-        return schedules
 
     def get_schedule(self, schedule_name: str) -> ScheduleDefinition:
-        """Build one schedule, with what the snapshot knows of it, if a list was asked for."""
+        """One schedule, with what the snapshot knows of it, if a list was asked for."""
+        if schedule_name in self._schedules:
+            return self._schedules[schedule_name]
         job_id = import_job_id_of_schedule(schedule_name)
         if job_id is None:
             raise DagsterInvariantViolationError(f"{schedule_name!r} is not a schedule's name.")
@@ -163,3 +190,16 @@ class ImportRepository(RepositoryData):
         if runtime.settings.failure_webhook_url:
             sensors.append(build_failure_sensor(runtime))
         return sensors
+
+
+@contextmanager
+def _nothing_is_garbage() -> Iterator[None]:
+    """What is made meanwhile stays for good: it is not looked through, now or later."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_enabled:
+            gc.enable()

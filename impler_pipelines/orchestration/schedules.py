@@ -19,8 +19,8 @@ from impler_pipelines.orchestration.names import (
 )
 from impler_pipelines.orchestration.runtime import Runtime
 from impler_pipelines.scheduling import TickPlan, ticks
+from impler_pipelines.store.definitions import Definition
 from impler_pipelines.store.due import claim_due_run
-from impler_pipelines.store.sync import Definition
 
 _NEVER = TickPlan(("0 0 1 1 *",), "UTC")
 

@@ -12,8 +12,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from impler_pipelines.store import sync
-from impler_pipelines.store.sync import Definition
+from impler_pipelines.store.definitions import (
+    Definition,
+    changed_definitions,
+    live_definitions,
+)
 
 # How much later than it says a change can show up: by the time that its transaction took, and by
 # what the clock of the host that made it is behind.
@@ -57,12 +60,12 @@ class Snapshot:
         reload that fails is asked for again.
         """
         if whole or self._agreed_at is None:
-            live = sync.live_definitions(connection)
+            live = live_definitions(connection)
             found = _drift(self.definitions, live)
             if not found:
                 self._agreed_at = now
             return found
-        changed = sync.changed_definitions(connection, since=self._agreed_at - LATENESS)
+        changed = changed_definitions(connection, since=self._agreed_at - LATENESS)
         known = {key: self.definitions[key] for key in changed if key in self.definitions}
         return _drift(known, {key: one for key, one in changed.items() if one is not None})
 

@@ -19,8 +19,8 @@ from impler_pipelines.orchestration.snapshot import Snapshot
 from impler_pipelines.orchestration.sync_cursor import SyncCursor
 from impler_pipelines.orchestration.sync_sensor import build_sync_sensor
 from impler_pipelines.store import import_jobs, runs
+from impler_pipelines.store.definitions import live_definitions
 from impler_pipelines.store.figures import read_figures
-from impler_pipelines.store.sync import live_definitions
 from impler_pipelines.store.tables import import_jobs as import_jobs_table
 from impler_pipelines_tests.feed_server import Handler
 from impler_pipelines_tests.log_lines import Lines, listening

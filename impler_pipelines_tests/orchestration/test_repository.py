@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,17 @@ class TestSnapshot:
         assert repository.get_job_names() == [MANUAL_JOB]
         world.add_import_job()
         assert repository.get_job_names() == [MANUAL_JOB]
+
+    def test_two_who_ask_for_all_get_the_same(self, world: World) -> None:
+        """The webserver and the daemon do so at once, and of thousands each takes its time."""
+        job = world.add_import_job()
+        repository = ImportRepository(world.runtime)
+        with ThreadPoolExecutor(2) as servers:
+            first, second = servers.map(lambda _: repository.get_all_jobs(), range(2))
+        assert list(map(id, first)) == list(map(id, second))
+        assert repository.get_job(job_name(job.id)) is first[0]
+        (schedule,) = repository.get_all_schedules()
+        assert repository.get_schedule(schedule.name) is schedule
 
     def test_a_schedule_that_ticks_does_not_freeze_it(self, world: World) -> None:
         """Dagster has been told nothing by that: the sensor would take it for what is loaded."""

@@ -18,7 +18,7 @@ from impler_pipelines.orchestration.runtime import utc_now
 from impler_pipelines.orchestration.snapshot import Snapshot
 from impler_pipelines.orchestration.sync_sensor import build_sync_sensor
 from impler_pipelines.store import projects, runs
-from impler_pipelines.store.sync import live_definitions
+from impler_pipelines.store.definitions import live_definitions
 from impler_pipelines.store.tables import runs as runs_table
 from impler_pipelines_tests.control_api.conftest import host_app, serving
 from impler_pipelines_tests.control_api.host_app import MAPPINGS, HostApp

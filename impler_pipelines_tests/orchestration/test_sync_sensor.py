@@ -23,7 +23,7 @@ from impler_pipelines.orchestration.snapshot import Snapshot
 from impler_pipelines.orchestration.sync_sensor import build_sync_sensor
 from impler_pipelines.orchestration.synchronizing import MAX_LAUNCHES, Synchronizer
 from impler_pipelines.store import import_jobs, runs
-from impler_pipelines.store.sync import live_definitions
+from impler_pipelines.store.definitions import live_definitions
 from impler_pipelines.store.tables import import_jobs as import_jobs_table
 from impler_pipelines.store.tables import runs as runs_table
 from impler_pipelines.store.tables import templates as templates_table
