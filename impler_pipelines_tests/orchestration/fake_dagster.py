@@ -56,7 +56,11 @@ class FakeDagster(DagsterGateway):
 
     def live_runs(self, run_id: str) -> list[str]:
         """The Dagster runs of a Run that are not over."""
-        return [run.id for run, tags in self._all() if tags[RUN_ID_TAG] == run_id and not run.ended]
+        return [run.id for run in self.known(run_id) if not run.ended]
+
+    def known(self, run_id: str) -> list[DagsterRun]:
+        """All Dagster runs of a Run, newest first; nobody is asked."""
+        return [run for run, tags in self._all() if tags[RUN_ID_TAG] == run_id]
 
     def reload_location(self) -> None:
         self._answer()
@@ -108,7 +112,7 @@ class FakeDagster(DagsterGateway):
 
     def find_runs(self, run_id: str) -> list[DagsterRun]:
         self._answer()
-        return [run for run, tags in self._all() if tags[RUN_ID_TAG] == run_id]
+        return self.known(run_id)
 
     def get_runs(self, dagster_run_ids: Sequence[str]) -> dict[str, DagsterRun]:
         self._answer()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -47,13 +48,13 @@ from impler_pipelines.orchestration.snapshot import LATENESS
 from impler_pipelines.orchestration.sync_cursor import SyncCursor
 from impler_pipelines.settings import Settings
 from impler_pipelines.store import runs
+from impler_pipelines.store.definitions import live_definitions
 from impler_pipelines.store.engine import open_store
 from impler_pipelines.store.import_jobs import timing_of
 from impler_pipelines.store.secrets import SecretBox
-from impler_pipelines.store.sync import live_definitions
 from impler_pipelines.store.tables import metadata
 from impler_pipelines_tests.orchestration.fake_dagster import FakeLocation, Killed
-from impler_pipelines_tests.store.shop import COLUMNS, HOURLY, MAPPED, NOW, Shop
+from impler_pipelines_tests.store.shop import COLUMNS, HOURLY, MAPPED, NOW, Shop, load
 
 T = TypeVar("T")
 MAPPING, SCHEDULING, RUNNING, PAUSED, COMPLETED, TERMINATED = ImportJobStatus
@@ -137,6 +138,9 @@ class _Machine(RuleBasedStateMachine):
         self._asked: dict[str, Asked] = {}
         self._alive: dict[str, str] = {}  # Dagster runs with a process → Run
         self._cancelled: set[str] = set()  # Runs whose Dagster run somebody cancelled
+        self._stopped: set[str] = set()  # Runs that somebody cancelled by request
+        self._stalled: dict[str, str] = {}  # Dagster runs whose process stands still → Run
+        self._loads: Counter[str] = Counter()  # of each Run
         self._reload_seconds = 0
         self._project()
         self._runtime = MortalRuntime(
@@ -265,6 +269,56 @@ class _Machine(RuleBasedStateMachine):
         else:
             assert run.status is RunStatus.QUEUED
 
+    @rule(
+        replica=st.integers(0, 1),
+        which=st.integers(0, MOST_JOBS - 1),
+        age=st.integers(0, 2),
+        really=st.sampled_from([False, True]),
+    )
+    def cancel(self, replica: int, which: int, age: int, really: bool) -> None:
+        history = self._history(self._pick(which))
+        if not (history and really):
+            return
+        run = history[age % len(history)]
+        shop = self.place.shops[replica]
+        try:
+            shop.do(runs.cancel_by_request, run, now=self._clock(replica))
+        except StateConflict:
+            assert run.status in (RunStatus.SUCCESS, RunStatus.FAILED)
+        else:
+            assert run.status in (*runs.ACTIVE, RunStatus.CANCELLED)
+            self._stopped.add(run.id)
+
+    @rule(
+        replica=st.integers(0, 1),
+        which=st.integers(0, 3),
+        goes_on=st.sampled_from(["", "from its failed op", "but Dagster refuses"]),
+    )
+    def retry(self, replica: int, which: int, goes_on: str) -> None:
+        failed = [
+            (asked, run)
+            for asked in self._asked.values()
+            for run in self._history(asked)
+            if run.status is RunStatus.FAILED
+        ]
+        if not failed:
+            return
+        asked, run = failed[which % len(failed)]
+        if goes_on:
+            self._runtime.artifacts.open(f"{run.id}/feed", "wb").close()
+        if goes_on == "but Dagster refuses":
+            self._dagster.no_way_on |= {found.id for found in self._dagster.known(run.id)}
+        others = [one for one in self._history(asked) if one.id != run.id]
+        busy = any(one.status in runs.ACTIVE for one in others)
+        try:
+            again = self.place.shops[replica].do(runs.retry_failed, run)
+        except StateConflict:
+            newer = any(one.started_at for one in others)
+            assert busy or newer or asked.job.status is not RUNNING
+        else:
+            assert again.status is RunStatus.QUEUED
+            assert not busy
+
     @rule(replica=st.integers(0, 1), required=st.booleans())
     def change_the_template(self, replica: int, required: bool) -> None:
         if self._slow is not None:  # it holds the template's lock
@@ -378,7 +432,7 @@ class _Machine(RuleBasedStateMachine):
 
     @rule(
         which=st.integers(0, 3),
-        goes=st.sampled_from(["load", "fail", "on", "on", "dies", "dies before"]),
+        goes=st.sampled_from(["load", "fail", "fail", "on", "on", "stalls", "dies", "dies before"]),
         told=st.booleans(),
     )
     def run_begins(self, which: int, goes: str, told: bool) -> None:
@@ -400,12 +454,27 @@ class _Machine(RuleBasedStateMachine):
                 self._go(dagster_run_id, goes, told)
 
     @rule(
-        which=st.integers(0, 3), goes=st.sampled_from(["load", "fail", "dies"]), told=st.booleans()
+        which=st.integers(0, 3),
+        goes=st.sampled_from(["load", "fail", "stalls", "dies"]),
+        told=st.booleans(),
     )
     def run_goes_on(self, which: int, goes: str, told: bool) -> None:
         alive = [run for run, _ in self._live() if run in self._alive]
         if alive:
             self._go(alive[which % len(alive)], goes, told)
+
+    @rule(which=st.integers(0, 3), beats=st.booleans())
+    def one_that_stood_still_goes_on(self, which: int, beats: bool) -> None:
+        """Its process may count as dead by now, and another be at work in its place."""
+        if not self._stalled:
+            return
+        dagster_run_id, run_id = list(self._stalled.items())[which % len(self._stalled)]
+        del self._stalled[dagster_run_id]
+        if beats and self._beat(dagster_run_id, run_id):
+            assert run_id not in self._alive.values(), "two processes execute one Run"
+            self._alive[dagster_run_id] = run_id
+        else:
+            self._load(dagster_run_id, run_id)
 
     # ---- what must always be so ----
 
@@ -428,6 +497,16 @@ class _Machine(RuleBasedStateMachine):
     def a_run_has_one_live_dagster_run_at_the_most(self) -> None:
         for run_id in {tags[RUN_ID_TAG] for _, tags in self._dagster.launched}:
             assert len(self._dagster.live_runs(run_id)) <= 1
+
+    @invariant()
+    def what_was_cancelled_stays_so(self) -> None:
+        for asked in self._asked.values():
+            for run in self._history(asked):
+                assert run.id not in self._stopped or run.status is RunStatus.CANCELLED
+
+    @invariant()
+    def each_run_loads_once_at_the_most(self) -> None:
+        assert all(times == 1 for times in self._loads.values())
 
     @invariant()
     def nobody_cancels_in_dagster_but_people(self) -> None:
@@ -549,7 +628,10 @@ class _Machine(RuleBasedStateMachine):
             self.commit_at_last()
         self._now += span
         for dagster_run_id, run_id in self._alive.items():
-            self._do(runs.beat, run_id, dagster_run_id=dagster_run_id, now=self._now)
+            self._beat(dagster_run_id, run_id)
+
+    def _beat(self, dagster_run_id: str, run_id: str) -> bool:
+        return self._do(runs.beat, run_id, dagster_run_id=dagster_run_id, now=self._now)
 
     def _schedules_tick(self, *, late: bool, dies: bool) -> None:
         for asked in self._asked.values():
@@ -654,7 +736,7 @@ class _Machine(RuleBasedStateMachine):
                 now=self._now,
             )
         except RunCancelled:
-            self._end(run_id, dagster_run_id, "SUCCESS")
+            self._end(run_id, dagster_run_id, "SUCCESS", begun=False)
             return False
         except StateConflict:
             self._end(run_id, dagster_run_id, "FAILED")
@@ -674,23 +756,45 @@ class _Machine(RuleBasedStateMachine):
             if told:
                 self._dagster.ended[dagster_run_id] = "FAILED"
             return
+        if goes == "stalls":
+            self._stalled[dagster_run_id] = run_id
+        elif goes == "load":
+            self._load(dagster_run_id, run_id)
+        else:
+            self._end(run_id, dagster_run_id, "FAILED")
+            self._read_of(run_id)
+
+    def _load(self, dagster_run_id: str, run_id: str) -> None:
+        """What a process does at its end, whether or not it may."""
         run = self._do(runs.find_run, run_id)
         assert run is not None
-        if goes == "load" and run.status is RunStatus.RUNNING:
-            self.place.shops[0].load(self._asked[run.import_job_id].job, run, now=self._now)
-            self._dagster.ended[dagster_run_id] = "SUCCESS"
+        job = self._asked[run.import_job_id].job
+        given = load(job, run, now=self._now) | {"dagster_run_id": dagster_run_id}
+        may = run.status is RunStatus.RUNNING and run.dagster_run_id == dagster_run_id
+        try:
+            self._do(runs.record_load, **given)
+        except RunCancelled:
+            assert not may
+            self._end(run_id, dagster_run_id, "SUCCESS")
         else:
-            self._end(run_id, dagster_run_id, "FAILED" if goes == "fail" else "SUCCESS")
+            assert may
+            self._loads[run_id] += 1
+            self._dagster.ended.setdefault(dagster_run_id, "SUCCESS")
+        self._read_of(run_id)
+
+    def _read_of(self, run_id: str) -> None:
+        run = self._do(runs.find_run, run_id)
+        assert run is not None
         self._read(self._asked[run.import_job_id])
 
-    def _end(self, run_id: str, dagster_run_id: str, ended: str) -> None:
+    def _end(self, run_id: str, dagster_run_id: str, ended: str, *, begun: bool = True) -> None:
         """What an attempt does that is refused, fails or is cancelled."""
-        self._dagster.ended[dagster_run_id] = ended
+        self._dagster.ended.setdefault(dagster_run_id, ended)
         given = {"now": self._now, "dagster_run_id": dagster_run_id}
         if ended == "FAILED":
             self._do(runs.fail_run, run_id, error="broke", **given)
         else:
-            self._do(runs.cancel_run, run_id, reason="cancelled", **given)
+            self._do(runs.cancel_run, run_id, reason="cancelled", begun=begun, **given)
 
 
 class _Once(Shop):
