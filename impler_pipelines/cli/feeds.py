@@ -65,7 +65,9 @@ def _read(url: str, record_path: str | None) -> FeedReading:
                 into,
                 policy=fetch_policy(settings),
                 auth=auth,
-                on_progress=lambda done: progress.update(fetching, completed=done),
+                on_progress=lambda done, total: progress.update(
+                    fetching, completed=done, total=total
+                ),
             )
         reading = progress.add_task("reading", total=None, unit="records")
         try:
