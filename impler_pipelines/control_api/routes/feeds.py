@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from impler_pipelines.control_api.auth import ProjectId
 from impler_pipelines.control_api.feed_reading import Feeds
+from impler_pipelines.control_api.routes.parameters import FindTemplate
 from impler_pipelines.control_api.schemas.feeds import FeedRead, InspectBody
 from impler_pipelines.control_api.schemas.problems import problems
 from impler_pipelines.control_api.source_requests import read_source
-from impler_pipelines.control_api.store_access import Store
 from impler_pipelines.mapping.suggestions import suggest
-from impler_pipelines.store.templates import get_template
 
 router = APIRouter(prefix="/v1/feeds", tags=["Feeds"])
 
@@ -19,7 +17,7 @@ router = APIRouter(prefix="/v1/feeds", tags=["Feeds"])
 @router.post(
     "/inspect", responses=problems(404, 413, 422, 502), response_model_exclude_defaults=True
 )
-def inspect_feed(body: InspectBody, project_id: ProjectId, store: Store, feeds: Feeds) -> FeedRead:
+def inspect_feed(body: InspectBody, find_template: FindTemplate, feeds: Feeds) -> FeedRead:
     """Fetch a feed and say what it holds: record path, headings with samples, warnings.
 
     With `templateId`, `suggestions` says which heading each column probably comes from, by names,
@@ -27,12 +25,7 @@ def inspect_feed(body: InspectBody, project_id: ProjectId, store: Store, feeds: 
     null and a `message`; an optional one is left out. The address of a web page answers 502 with
     the `feeds` that the page announces.
     """
-    template = None
-    if body.template_id is not None:
-        with store.transaction() as connection:
-            template = get_template(
-                connection, store.box, project_id=project_id, template_id=body.template_id
-            )
+    template = None if body.template_id is None else find_template(body.template_id)
     url, auth = read_source(body)
     reading = feeds.read(url, auth, body.record_path)
     suggested = None
