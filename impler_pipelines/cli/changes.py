@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from impler_pipelines.cli.access import store
 from impler_pipelines.cli.output import AsJson, plain_json, print_table
+
+if TYPE_CHECKING:
+    from impler_pipelines.store.audit import AuditEntry
 
 
 def audit(
@@ -29,10 +32,14 @@ def audit(
         return
     header = ["at", "project", "who", "did", "to", "outcome"]
     rows: list[list[Any]] = [
-        [e.at, e.project, e.actor, e.action, _in_words(e.objects), _in_words(e.outcome)]
+        [e.at, e.project, _who(e), e.action, _in_words(e.objects), _in_words(e.outcome)]
         for e in found
     ]
     print_table(f"{len(found)} changes (times in UTC)", header, rows)
+
+
+def _who(entry: AuditEntry) -> str:
+    return f"{entry.session_user}, by {entry.actor}" if entry.session_user else entry.actor
 
 
 def _in_words(fields: dict[str, Any]) -> list[str]:

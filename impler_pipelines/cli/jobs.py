@@ -168,7 +168,7 @@ def _change(transition: Any, job_id: str, as_json: bool) -> None:
 def _job_json(job: ImportJob) -> dict[str, Any]:
     from impler_pipelines.control_api.views import import_job_summary
 
-    return import_job_summary(job).model_dump(mode="json", by_alias=True)
+    return import_job_summary(job, None).model_dump(mode="json", by_alias=True)
 
 
 @contextmanager
