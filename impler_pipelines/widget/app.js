@@ -28,11 +28,12 @@ async function main() {
   const start = await host.started;
   const locale = usableLocale(start.locale);
   applyTheme(start.theme);
-  document.documentElement.lang = locale;
+  const words = await loadTexts(locale, start.texts);
+  document.documentElement.lang = words.language;
   document.documentElement.dir = directionOf(locale);
   document.documentElement.dataset.frame = start.dialog ? "dialog" : "inline";
   if (!start.dialog) tellHeight(root, host);
-  const t = translator(await loadTexts(locale, start.texts), locale);
+  const t = translator(words, locale);
   const api = createApi({ base: API_BASE, token: start.sessionToken, renewToken: host.renewToken });
   const shell = {
     t, api,

@@ -9,10 +9,11 @@ import { useShell } from "../parts/shell.js";
 import { sentence } from "../steps/schedule_fields.js";
 
 /**
- * @param {{job: object, run: object|null, onChanged: () => Promise<void>, onEdit: () => Promise<void>,
- *   onHistory: () => void}} props `run` is its latest
+ * @param {{job: object, run: object|null, onChanged: () => Promise<void>,
+ *   onDeleted: () => Promise<void>, onEdit: () => Promise<void>, onHistory: () => void}} props `run` is
+ *   its latest
  */
-export function ImportCard({ job, run, onChanged, onEdit, onHistory }) {
+export function ImportCard({ job, run, onChanged, onDeleted, onEdit, onHistory }) {
   const { t, api, format } = useShell();
   const [isBusy, setBusy] = useState(false);
   const [isDeleting, setDeleting] = useState(false);
@@ -20,12 +21,12 @@ export function ImportCard({ job, run, onChanged, onEdit, onHistory }) {
   const name = job.fileName || shortAddress(job.url);
   const isRunning = run && isUnderWay(run);
 
-  async function act(ask) {
+  async function act(ask, after = onChanged) {
     setBusy(true);
     setProblem(null);
     try {
       await ask();
-      await onChanged();
+      await after();
     } catch (error) {
       setProblem(error);
     }
@@ -67,7 +68,7 @@ export function ImportCard({ job, run, onChanged, onEdit, onHistory }) {
         ? html`
             <${Deletion}
               name=${name} isBusy=${isBusy} onKeep=${() => setDeleting(false)}
-              onDelete=${() => act(() => api.deleteImportJob(job._id))}
+              onDelete=${() => act(() => api.deleteImportJob(job._id), onDeleted)}
             />
           `
         : html`
@@ -75,7 +76,7 @@ export function ImportCard({ job, run, onChanged, onEdit, onHistory }) {
               ${canRun && action(isFile ? "runAgain" : "runNow", () => act(() => api.runNow(job._id)))}
               ${job.status === "RUNNING" && !isFile && action("pause", () => act(() => api.pause(job._id)))}
               ${job.status === "PAUSED" && action("resume", () => act(() => api.resume(job._id)))}
-              ${!isFile && action("edit", () => act(onEdit))}
+              ${!isFile && action("edit", () => act(onEdit, () => {}))}
               ${action("history", onHistory)}
               ${action("delete", () => setDeleting(true))}
             </div>

@@ -18,7 +18,6 @@ const OTHERWISE = 20;
 
 /** Which of the three it is: the list, the steps (of a new or an edited import), a history. */
 export function Imports() {
-  const { send } = useShell();
   const [place, setPlace] = useState({ name: "list" });
   const toList = () => setPlace({ name: "list", isReturn: true });
   useEffect(() => window.scrollTo?.(0, 0), [place]);
@@ -65,6 +64,11 @@ function List({ isReturn, onNew, onEdit, onHistory }) {
   const reload = () => load().catch(setProblem);
   usePolling(problem?.status !== 401, isRunning ? WHILE_RUNNING : OTHERWISE, load, setProblem);
 
+  function leaveDeleted() {
+    heading.current.focus(); // its card is gone in a moment, and the focus with it
+    return reload();
+  }
+
   async function edit(job) {
     onEdit(await editedImport(api, job._id));
   }
@@ -87,7 +91,8 @@ function List({ isReturn, onNew, onEdit, onHistory }) {
           <ul class="cards">
             ${entries.map(({ job, run }) => html`
               <${ImportCard}
-                key=${job._id} job=${job} run=${run} onChanged=${reload} onEdit=${() => edit(job)} onHistory=${() => onHistory(job)}
+                key=${job._id} job=${job} run=${run} onChanged=${reload} onDeleted=${leaveDeleted}
+                onEdit=${() => edit(job)} onHistory=${() => onHistory(job)}
               />
             `)}
           </ul>

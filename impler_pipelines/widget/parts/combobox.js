@@ -64,7 +64,7 @@ export function Combobox(props) {
       else open();
     } else if (event.key === "ArrowDown") open();
     else if (event.key === "ArrowUp") shut();
-    else if (event.key === "Enter" && isOpen) choose(found[active]);
+    else if (event.key === "Enter") isOpen ? choose(found[active]) : open();
     else if (event.key === "Escape" && isOpen) shut();
     else return;
     event.preventDefault();

@@ -10,6 +10,15 @@ export function isWebAddress(text) {
   }
 }
 
+/** `https://shop.example`; null for what is no address. */
+export const originOf = (text) => (isWebAddress(text) ? new URL(text).origin : null);
+
+/** What was typed as a whole address: `shop.example/feed` is one of https. */
+export function wholeAddress(text) {
+  const hasScheme = /^[a-z][a-z\d+.-]*:/i.test(text) && !/^[^/]*:\d/.test(text);
+  return hasScheme || !text.includes(".") ? text : `https://${text}`;
+}
+
 /** `shop.example/feed.xml` for `https://shop.example/feed.xml?key=…`. */
 export function shortAddress(text) {
   if (!isWebAddress(text)) return text;

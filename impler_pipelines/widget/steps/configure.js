@@ -3,8 +3,8 @@
 import { html, useEffect, useState } from "../vendor/preact-htm.js";
 import { Field } from "../parts/field.js";
 import { Icon } from "../parts/icons.js";
-import { isWebAddress } from "../parts/links.js";
-import { Notice, ProblemNotice, problemWords } from "../parts/notice.js";
+import { isWebAddress, originOf, wholeAddress } from "../parts/links.js";
+import { Notice, ProblemNotice } from "../parts/notice.js";
 import { useShell } from "../parts/shell.js";
 import { StepFooter } from "../parts/stepper.js";
 import { AUTH_KINDS, authHeader, isComplete, splitUserinfo } from "./auth.js";
@@ -12,8 +12,8 @@ import { startingMappings } from "./headings.js";
 import { InspectionProgress, useInspection } from "./inspection.js";
 
 export function Configure(props) {
-  const { draft, change, auth, setAuth, edited, heading, fieldProblems, setFieldProblems, onBack, onNext } = props;
-  const { t, format } = useShell();
+  const { draft, change, auth, setAuth, edited, heading, fieldProblems, setFieldProblems, onBack, onNext, onStartOver } = props;
+  const { t } = useShell();
   const inspection = useInspection();
   const [urlProblem, setUrlProblem] = useState("");
   const url = draft.url.trim();
@@ -26,27 +26,36 @@ export function Configure(props) {
     change({ url: text, recordPath: null });
   }
 
-  /** A password in the address goes where passwords are entered. */
-  function tidyUrl() {
-    const split = splitUserinfo(url);
-    if (!split) return;
-    setAuth({ ...auth, user: split.user, password: split.password });
-    change({ url: split.url, authKind: "basic" });
+  /** The source as it was meant: a password in the address goes where passwords are entered. */
+  function tidied(text) {
+    const whole = wholeAddress(text);
+    const split = splitUserinfo(whole);
+    if (!split) return { address: whole, kind: draft.authKind, fields: auth };
+    const { user, password } = split;
+    return { address: split.url, kind: "basic", fields: { ...auth, user, password } };
   }
 
-  async function read(address, recordPath = draft.recordPath) {
+  function show({ address, kind, fields }) {
+    if (address === draft.url) return;
+    setAuth(fields);
+    change({ url: address, authKind: kind });
+  }
+
+  async function read(source, recordPath) {
+    const { address, kind, fields } = source;
+    show(source);
     if (!isWebAddress(address)) {
       setUrlProblem(t(address ? "configure.url.noAddress" : "configure.url.missing"));
       document.getElementById("feed-url").focus();
       return;
     }
-    if (!isComplete(draft.authKind, auth)) {
-      document.getElementById(`auth-${draft.authKind}`).focus();
+    if (!isComplete(kind, fields)) {
+      document.getElementById(`auth-${kind}`).focus();
       return;
     }
     setFieldProblems({});
     const feed = await inspection.read({
-      url: address, ...authHeader(draft.authKind, auth), ...(recordPath && { recordPath }),
+      url: address, ...authHeader(kind, fields), ...(recordPath && { recordPath }),
     });
     if (!feed) return;
     change({ feed, feedUrl: address, recordPath, mappings: startingMappings(draft.mappings, feed) });
@@ -56,12 +65,15 @@ export function Configure(props) {
   function submit(event) {
     event.preventDefault();
     if (isRead) onNext();
-    else read(url);
+    else again();
   }
 
+  const again = () => read(tidied(url), draft.recordPath);
+
+  /** A secret that was entered for one server is not sent to another that its page names. */
   function take(address) {
-    changeUrl(address);
-    read(address, null);
+    const kind = originOf(address) === originOf(url) ? draft.authKind : "none";
+    read({ address, kind, fields: auth }, null);
   }
 
   const { problem } = inspection;
@@ -76,7 +88,7 @@ export function Configure(props) {
             <input
               type="url" class="input" inputmode="url" autocomplete="url" spellcheck="false" required dir="ltr"
               placeholder="https://example.com/feed.xml" value=${draft.url} disabled=${inspection.isReading}
-              onInput=${(event) => changeUrl(event.target.value)} onBlur=${tidyUrl} ...${attributes}
+              onInput=${(event) => changeUrl(event.target.value)} onBlur=${() => show(tidied(url))} ...${attributes}
             />
           `}
         <//>
@@ -87,13 +99,16 @@ export function Configure(props) {
         ${problem?.feeds?.length > 0 && html`<${AnnouncedFeeds} feeds=${problem.feeds} onTake=${take} />`}
         ${problem && !problem.feeds?.length && !told(t, problem, "url") && html`
           <${ProblemNotice}
-            problem=${problem} title=${problem.status === 502 ? t("configure.unreadable") : ""} onRetry=${() => read(url)}
+            problem=${problem} title=${problem.status === 502 ? t("configure.unreadable") : ""} onRetry=${again}
           />
         `}
         ${isRead && !inspection.isReading && html`
           <${Notice} tone="success" title=${t("configure.read", { count: draft.feed.recordCount ?? 0 })}>
             <p>${t("configure.read.headings", { count: draft.feed.headings.length })}</p>
-            <button type="button" class="button small" onClick=${() => read(url)}>${t("configure.readAgain")}</button>
+            <div class="buttons">
+              <button type="button" class="button small" onClick=${again}>${t("configure.readAgain")}</button>
+              <button type="button" class="button small quiet" onClick=${onStartOver}>${t("action.startOver")}</button>
+            </div>
           <//>
         `}
       </main>

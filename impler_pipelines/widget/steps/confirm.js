@@ -1,6 +1,6 @@
 /** The last step: everything at a glance, then one request. */
 
-import { html, useEffect, useState } from "../vendor/preact-htm.js";
+import { html, useState } from "../vendor/preact-htm.js";
 import { useAnswer } from "../parts/hooks.js";
 import { isWebAddress } from "../parts/links.js";
 import { ProblemNotice } from "../parts/notice.js";

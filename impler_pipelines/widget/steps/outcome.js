@@ -21,9 +21,9 @@ export function Outcome({ kind, job, runs, heading, onDone }) {
   const [run, setRun] = useState(null);
   const [problem, setProblem] = useState(null);
 
-  // A run that is told once; a row of it may be a moment away.
-  usePolling(isRunning && !problem, EVERY_SECONDS, async () => {
+  usePolling(isRunning && problem?.status !== 401, EVERY_SECONDS, async () => {
     const [latest] = (await api.runs(job._id, { limit: 1 })).items;
+    setProblem(null);
     setRun(latest || null);
     if (latest && !isUnderWay(latest)) setRunning(false);
   }, setProblem);

@@ -25,7 +25,8 @@ export async function saveImport({ api, session, extra }, { draft, auth, edited 
     return { kind: "changed", job, runs: false };
   }
   const body = { ...source, mappings, ...schedule, runNow: draft.runNow, ...(extra && { extra }) };
-  return { kind: "created", job: await api.createImportJob(session._templateId, body), runs: draft.runNow };
+  const job = await api.createImportJob(session._templateId, body);
+  return { kind: "created", job, runs: draft.runNow && job.status === "RUNNING" };
 }
 
 /** The part of an import job's body that differs from what it was when its steps were opened. */

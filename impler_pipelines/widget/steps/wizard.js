@@ -63,12 +63,17 @@ export function Wizard({ edited, onDone, onLeave }) {
 
   const change = (patch) => setDraft((before) => ({ ...before, ...patch }));
   const go = (step) => change({ step });
+  function leave() {
+    if (edited) dropDraft(key); // whoever leaves an edit at its first step does not want it
+    onLeave();
+  }
   const heading = useFocusOn(outcome ? "outcome" : name, { alsoFirst: isDialog || Boolean(edited) });
   const labels = useMemo(() => steps.map(([one]) => ({ name: one, label: t(`step.${one}`) })), [steps]);
 
   const shared = {
     draft, change, auth, setAuth, file, setFile, edited, heading, fieldProblems, setFieldProblems, go, isAuthLost,
-    onBack: at > 0 ? () => go(steps[at - 1][0]) : onLeave,
+    onBack: at > 0 ? () => go(steps[at - 1][0]) : onLeave && leave,
+    onStartOver: () => setDraft(edited?.draft || emptyDraft()),
     onNext: () => go(steps[at + 1][0]),
     onSaved: setOutcome,
   };

@@ -14,6 +14,7 @@ export default {
   "action.done": "Done",
   "action.more": "Show more",
   "action.retry": "Try again",
+  "action.startOver": "Start over",
   "field.optional": "(optional)",
   "combobox.found_one": "{count} match",
   "combobox.found_other": "{count} matches",

@@ -22,10 +22,12 @@ export const directionOf = (locale) => (RIGHT_TO_LEFT.has(languageOf(locale)) ? 
  * The texts of a locale: ours where there are some, English otherwise, below those of the host.
  * @param {string} locale
  * @param {Record<string, string>} [ofHost]
+ * @returns {Promise<{texts: Record<string, string>, language: string}>} `language` is theirs
  */
 export async function loadTexts(locale, ofHost) {
-  const load = LANGUAGES[languageOf(locale)] || LANGUAGES.en;
-  return { ...(await load()).default, ...ofHost };
+  const own = LANGUAGES[languageOf(locale)];
+  const texts = (await (own || LANGUAGES.en)()).default;
+  return { texts: { ...texts, ...ofHost }, language: own || ofHost ? locale : "en" };
 }
 
 /**
@@ -33,8 +35,8 @@ export async function loadTexts(locale, ofHost) {
  * With a `count`, the text is the key's plural form (`rows_one`, `rows_other`, …).
  * `t.has(key)` tells whether there is such a text.
  */
-export function translator(texts, locale) {
-  const plural = new Intl.PluralRules(locale);
+export function translator({ texts, language }, locale) {
+  const plural = new Intl.PluralRules(language);
   const numbers = new Intl.NumberFormat(locale);
   const written = (value) => (typeof value === "number" ? numbers.format(value) : String(value));
 
