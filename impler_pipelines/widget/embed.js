@@ -27,7 +27,8 @@
 
   const BASE = new URL(".", document.currentScript.src);
   const LOADING_SECONDS = 15;
-  const HINT = "The import widget did not answer. Is this page's origin one of the project's (PUT /v1/project/origins)?";
+  const HINT = "The import widget did not answer. Is the origin of this page one of the project's" +
+    " (PUT /v1/project/origins)?";
   const SORRY = {
     en: ["The import could not be loaded.", "Close"],
     de: ["Der Import konnte nicht geladen werden.", "Schließen"],

@@ -35,7 +35,8 @@ export function ImportCard({ job, run, onChanged, onDeleted, onEdit, onHistory }
 
   const action = (key, onClick) => html`
     <button
-      type="button" class="button small" disabled=${isBusy} aria-label=${t(`imports.${key}.of`, { name })} onClick=${onClick}
+      type="button" class="button small" disabled=${isBusy} aria-label=${t(`imports.${key}.of`, { name })}
+      onClick=${onClick}
     >
       ${t(`imports.${key}`)}
     </button>
@@ -54,7 +55,9 @@ export function ImportCard({ job, run, onChanged, onDeleted, onEdit, onHistory }
       </div>
       ${!isFile && html`<p class="card-when">${sentence(t, format, job)}</p>`}
       ${isRunning
-        ? html`<p class="card-now" role="status"><span class="dot" aria-hidden="true" /> ${runWords(t, run)}</p>`
+        ? html`
+            <p class="card-now" role="status"><span class="dot" aria-hidden="true" /> ${runWords(t, run)}</p>
+          `
         : html`<${Facts} job=${job} />`}
       ${job.lastError && !isRunning && html`
         <${Notice} tone="warning" title=${job.failingSince
@@ -100,7 +103,9 @@ function Facts({ job }) {
     <dl class="facts">
       <div>
         <dt>${t("imports.lastRun")}</dt>
-        <dd title=${lastRun ? format.moment(lastRun) : null}>${lastRun ? format.fromNow(lastRun) : t("imports.never")}</dd>
+        <dd title=${lastRun ? format.moment(lastRun) : null}>
+          ${lastRun ? format.fromNow(lastRun) : t("imports.never")}
+        </dd>
       </div>
       ${!job.fileName && html`
         <div>
@@ -127,8 +132,12 @@ function Deletion({ name, isBusy, onKeep, onDelete }) {
     <div class="confirmation" role="group" aria-label=${t("imports.delete.of", { name })}>
       <p>${t("imports.delete.ask")}</p>
       <div class="buttons">
-        <button type="button" class="button small danger" disabled=${isBusy} onClick=${onDelete}>${t("imports.delete.yes")}</button>
-        <button type="button" class="button small" ref=${keep} onClick=${onKeep}>${t("imports.delete.no")}</button>
+        <button type="button" class="button small danger" disabled=${isBusy} onClick=${onDelete}>
+          ${t("imports.delete.yes")}
+        </button>
+        <button type="button" class="button small" ref=${keep} onClick=${onKeep}>
+          ${t("imports.delete.no")}
+        </button>
       </div>
     </div>
   `;

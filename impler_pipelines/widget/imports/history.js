@@ -37,12 +37,15 @@ export function History({ job, onLeave }) {
       setProblem(error);
     }
   }
+  const reload = () => load().catch(setProblem);
   usePolling(problem?.status !== 401, isRunning ? WHILE_RUNNING : OTHERWISE, load, setProblem);
 
   return html`
     <div class="frame">
       <header class="frame-head list-head">
-        <button type="button" class="icon-button back" aria-label=${t("history.back")} onClick=${onLeave}><${Icon} name="arrow" /></button>
+        <button type="button" class="icon-button back" aria-label=${t("history.back")} onClick=${onLeave}>
+          <${Icon} name="arrow" />
+        </button>
         <div class="frame-title">
           <h1 tabindex="-1" ref=${heading}>${t("history.title")}</h1>
           <p class="hint" dir="ltr">${job.fileName || shortAddress(job.url)}</p>
@@ -50,13 +53,13 @@ export function History({ job, onLeave }) {
         ${isDialog && html`<${CloseButton} onClick=${close} />`}
       </header>
       <main class="frame-main" aria-busy=${String(!runs)}>
-        ${problem && html`<${ProblemNotice} problem=${problem} onRetry=${() => load().catch(setProblem)} />`}
+        ${problem && html`<${ProblemNotice} problem=${problem} onRetry=${reload} />`}
         ${!runs && !problem && html`<${Skeleton} lines=${4} tall />`}
         ${runs && runs.length === 0 && html`<p class="panel empty">${t("history.empty")}</p>`}
         ${runs && runs.length > 0 && html`
           <ol class="cards">
             ${runs.map((run, index) => html`
-              <${RunCard} key=${run._id} job=${job} run=${run} isLatest=${index === 0} onChanged=${() => load().catch(setProblem)} />
+              <${RunCard} key=${run._id} job=${job} run=${run} isLatest=${index === 0} onChanged=${reload} />
             `)}
           </ol>
         `}

@@ -31,7 +31,8 @@ export function Imports() {
   return html`
     <${List}
       isReturn=${Boolean(place.isReturn)} onNew=${() => setPlace({ name: "steps" })}
-      onEdit=${(edited) => setPlace({ name: "steps", edited })} onHistory=${(job) => setPlace({ name: "history", job })}
+      onEdit=${(edited) => setPlace({ name: "steps", edited })}
+      onHistory=${(job) => setPlace({ name: "history", job })}
     />
   `;
 }
@@ -77,7 +78,9 @@ function List({ isReturn, onNew, onEdit, onHistory }) {
     <div class="frame">
       <header class="frame-head list-head">
         <h1 class="frame-title" tabindex="-1" ref=${heading}>${t("imports.title")}</h1>
-        <button type="button" class="button primary" onClick=${onNew}><${Icon} name="plus" /> ${t("imports.new")}</button>
+        <button type="button" class="button primary" onClick=${onNew}>
+          <${Icon} name="plus" /> ${t("imports.new")}
+        </button>
         ${isDialog && html`<${CloseButton} onClick=${close} />`}
       </header>
       <main class="frame-main" aria-busy=${String(!entries)}>

@@ -134,8 +134,9 @@ function Options({ id, label, options, active, value, rowHeight, row, optionId, 
       <div role="presentation" class="options-all" style=${{ blockSize: `${options.length * rowHeight}px` }}>
         ${places.map(([option, index]) => html`
           <div
-            key=${option.value} role="option" id=${optionId(index)} class=${index === active ? "option active" : "option"}
-            aria-selected=${String(option.value === value)} aria-setsize=${options.length} aria-posinset=${index + 1}
+            key=${option.value} role="option" id=${optionId(index)}
+            class=${index === active ? "option active" : "option"} aria-selected=${String(option.value === value)}
+            aria-setsize=${options.length} aria-posinset=${index + 1}
             style=${{ blockSize: `${rowHeight}px`, transform: `translateY(${index * rowHeight}px)` }}
             onClick=${() => onChoose(option)}
           >

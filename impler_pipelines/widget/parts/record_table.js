@@ -18,7 +18,7 @@ export function RecordTable({ columns, records, label, withReasons = false }) {
   const { t } = useShell();
   const [tip, setTip] = useState(null); // {text, x, y}
   return html`
-    <div class="table-frame" role="region" aria-label=${label} tabindex="0" onScroll=${() => tip && setTip(null)}>
+    <div class="table-frame" role="group" aria-label=${label} tabindex="0" onScroll=${() => tip && setTip(null)}>
       <table class="records">
         <thead>
           <tr>
@@ -56,7 +56,8 @@ function Cell({ record, column, setTip }) {
   const reasons = record.errors.filter((error) => error.column === column.key).map((error) => error.message);
   const text = shown(record.values[column.key], column, format, t);
   if (!reasons.length) {
-    return html`<td class=${typeof record.values[column.key] === "number" ? "figure" : ""} dir="auto">${text}</td>`;
+    const isNumber = typeof record.values[column.key] === "number";
+    return html`<td class=${isNumber ? "figure" : ""} dir="auto">${text}</td>`;
   }
   const reason = reasons.join("; ");
   const show = (event) => setTip({ text: reason, ...beside(event.currentTarget) });

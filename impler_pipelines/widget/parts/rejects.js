@@ -58,7 +58,9 @@ export function Rejects({ job, run }) {
           records=${rejects.map(({ index, record, errors }) => ({ index, values: record, errors }))}
         />
       `}
-      ${next && html`<button type="button" class="button small" onClick=${() => load(next)}>${t("action.more")}</button>`}
+      ${next && html`
+        <button type="button" class="button small" onClick=${() => load(next)}>${t("action.more")}</button>
+      `}
     </section>
   `;
 }

@@ -10,6 +10,7 @@ import { useShell } from "./shell.js";
  */
 export function Stepper({ steps, current, reached, isDone, onGo }) {
   const { t } = useShell();
+  const short = { number: current + 1, total: steps.length, label: steps[current].label };
   return html`
     <nav class="stepper" aria-label=${t("stepper.label")}>
       <ol>
@@ -32,9 +33,7 @@ export function Stepper({ steps, current, reached, isDone, onGo }) {
           `;
         })}
       </ol>
-      <p class="stepper-short" aria-hidden="true">
-        ${t("stepper.short", { number: Math.min(current + 1, steps.length), total: steps.length, label: steps[current].label })}
-      </p>
+      <p class="stepper-short" aria-hidden="true">${t("stepper.short", short)}</p>
     </nav>
   `;
 }

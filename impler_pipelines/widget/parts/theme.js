@@ -26,9 +26,11 @@ export function applyTheme(theme = "auto") {
     root.dataset.theme = shade;
     const color = accent && rgbOf(accent);
     if (!color) return;
+    const onAccent = contrast(color, WHITE) >= contrast(color, BLACK) ? WHITE : BLACK;
+    const asText = readable(color, PAGE[shade], shade === "dark" ? WHITE : BLACK);
     root.style.setProperty("--accent", css(color));
-    root.style.setProperty("--on-accent", contrast(color, WHITE) >= contrast(color, BLACK) ? "#fff" : "#000");
-    root.style.setProperty("--accent-text", css(readable(color, PAGE[shade], shade === "dark" ? WHITE : BLACK)));
+    root.style.setProperty("--on-accent", css(onAccent));
+    root.style.setProperty("--accent-text", css(asText));
   }
   paint();
   prefersDark.addEventListener("change", paint);

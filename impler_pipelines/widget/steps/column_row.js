@@ -53,7 +53,7 @@ export function ColumnRow({ column, options, records, mapping, suggestion, probl
         />
         <p class="column-about" id=${`${id}-about`}>
           ${heading
-            ? html`<${About} heading=${heading} records=${records} isSuggested=${isSuggested} score=${suggestion?.score} />`
+            ? html`<${About} heading=${heading} records=${records} suggestion=${isSuggested ? suggestion : null} />`
             : html`<span>${unmapped(t, column, isMissing)}</span>`}
         </p>
         <${FieldError} id=${`${id}-error`} error=${problem} />
@@ -80,12 +80,13 @@ function unmapped(t, column, isMissing) {
 }
 
 /** What is known of a chosen heading, in one line. */
-function About({ heading, records, isSuggested, score }) {
+function About({ heading, records, suggestion }) {
   const { t } = useShell();
   const sample = heading.samples[0];
+  const isUnsure = suggestion?.score < SURE;
   return html`
-    ${isSuggested && html`
-      <span class="tag suggested">${t(score === undefined || score >= SURE ? "column.suggested" : "column.suggested.unsure")}</span>
+    ${suggestion && html`
+      <span class="tag suggested">${t(isUnsure ? "column.suggested.unsure" : "column.suggested")}</span>
     `}
     ${sample !== undefined && html`<span class="sample" dir="auto">${sample}</span>`}
     <span class="presence">${presence(t, heading, records)}</span>
@@ -100,7 +101,9 @@ function HeadingRow({ heading, records }) {
       <span class="heading-path" dir="ltr">${heading.label}</span>
       <span class="presence">${presence(t, heading, records)}</span>
     </span>
-    <span class="heading-line sample" dir="auto">${heading.samples.slice(0, 3).join("  ·  ") || t("column.noSample")}</span>
+    <span class="heading-line sample" dir="auto">
+      ${heading.samples.slice(0, 3).join("  ·  ") || t("column.noSample")}
+    </span>
   `;
 }
 

@@ -12,7 +12,8 @@ import { startingMappings } from "./headings.js";
 import { InspectionProgress, useInspection } from "./inspection.js";
 
 export function Configure(props) {
-  const { draft, change, auth, setAuth, edited, heading, fieldProblems, setFieldProblems, onBack, onNext, onStartOver } = props;
+  const { draft, change, auth, setAuth, edited, heading, fieldProblems, setFieldProblems } = props;
+  const { onBack, onNext, onStartOver } = props;
   const { t } = useShell();
   const inspection = useInspection();
   const [urlProblem, setUrlProblem] = useState("");
@@ -88,7 +89,8 @@ export function Configure(props) {
             <input
               type="url" class="input" inputmode="url" autocomplete="url" spellcheck="false" required dir="ltr"
               placeholder="https://example.com/feed.xml" value=${draft.url} disabled=${inspection.isReading}
-              onInput=${(event) => changeUrl(event.target.value)} onBlur=${() => show(tidied(url))} ...${attributes}
+              onInput=${(event) => changeUrl(event.target.value)} onBlur=${() => show(tidied(url))}
+              ...${attributes}
             />
           `}
         <//>
@@ -99,7 +101,8 @@ export function Configure(props) {
         ${problem?.feeds?.length > 0 && html`<${AnnouncedFeeds} feeds=${problem.feeds} onTake=${take} />`}
         ${problem && !problem.feeds?.length && !told(t, problem, "url") && html`
           <${ProblemNotice}
-            problem=${problem} title=${problem.status === 502 ? t("configure.unreadable") : ""} onRetry=${again}
+            problem=${problem} onRetry=${again}
+            title=${problem.status === 502 ? t("configure.unreadable") : ""}
           />
         `}
         ${isRead && !inspection.isReading && html`
@@ -123,9 +126,9 @@ export function Configure(props) {
 
 /** What the API says of a single field; with 422 a refused address is one, too. */
 function told(t, problem, field) {
-  return problem?.status === 422
-    ? problem.details.filter((one) => one.field === field).map((one) => `${t("configure.url")}: ${one.message}`).join(" ")
-    : "";
+  if (problem?.status !== 422) return "";
+  const told = problem.details.filter((one) => one.field === field);
+  return told.map((one) => `${t("configure.url")}: ${one.message}`).join(" ");
 }
 
 /** A web page was given: the feeds that it announces, one click away. */
@@ -152,7 +155,8 @@ function AnnouncedFeeds({ feeds, onTake }) {
 }
 
 /** Password, token or key; folded away unless there is one. */
-function Authentication({ draft, change, auth, setAuth, edited, isAuthLost, isDisabled, fieldProblems, onChange }) {
+function Authentication(props) {
+  const { draft, change, auth, setAuth, edited, isAuthLost, isDisabled, fieldProblems, onChange } = props;
   const { t } = useShell();
   const { authKind } = draft;
   const [isOpen, setOpen] = useState(authKind !== "none");
@@ -170,12 +174,14 @@ function Authentication({ draft, change, auth, setAuth, edited, isAuthLost, isDi
     onChange();
     change({ authKind: kind, feedUrl: null });
   }
-  const input = (name, type, more) => (attributes) => html`
+  const input = (name, type = "text", autocomplete = "off") => (attributes) => html`
     <input
-      type=${type} class="input" value=${auth[name]} disabled=${isDisabled} autocomplete="off" spellcheck="false" dir="ltr"
-      onInput=${(event) => set({ [name]: event.target.value })} ...${more} ...${attributes}
+      type=${type} class="input" value=${auth[name]} disabled=${isDisabled} autocomplete=${autocomplete}
+      spellcheck="false" dir="ltr" onInput=${(event) => set({ [name]: event.target.value })} ...${attributes}
     />
   `;
+  // Not one of the passwords that the browser keeps for this application.
+  const secret = (name) => input(name, "password", "new-password");
   return html`
     <details class="fold" open=${isOpen} onToggle=${(event) => setOpen(event.currentTarget.open)}>
       <summary><${Icon} name="chevron" /> ${t("auth.title")}</summary>
@@ -196,17 +202,21 @@ function Authentication({ draft, change, auth, setAuth, edited, isAuthLost, isDi
         ${authKind !== "none" && isAuthLost && html`<p class="hint">${t(`auth.${authKind}.needed`)}</p>`}
         ${authKind === "basic" && html`
           <div class="pair">
-            <${Field} id="auth-basic" label=${t("auth.user")}>${input("user", "text")}<//>
-            <${Field} id="auth-password" label=${t("auth.password")} error=${problem}>${input("password", "password", { autocomplete: "new-password" })}<//>
+            <${Field} id="auth-basic" label=${t("auth.user")}>${input("user")}<//>
+            <${Field} id="auth-password" label=${t("auth.password")} error=${problem}>${secret("password")}<//>
           </div>
         `}
         ${authKind === "bearer" && html`
-          <${Field} id="auth-bearer" label=${t("auth.token")} error=${problem}>${input("token", "password", { autocomplete: "new-password" })}<//>
+          <${Field} id="auth-bearer" label=${t("auth.token")} error=${problem}>${secret("token")}<//>
         `}
         ${authKind === "header" && html`
           <div class="pair">
-            <${Field} id="auth-header" label=${t("auth.headerName")} error=${fieldProblems.authHeaderName}>${input("headerName", "text")}<//>
-            <${Field} id="auth-value" label=${t("auth.headerValue")} error=${fieldProblems.authHeaderValue}>${input("headerValue", "password", { autocomplete: "new-password" })}<//>
+            <${Field} id="auth-header" label=${t("auth.headerName")} error=${fieldProblems.authHeaderName}>
+              ${input("headerName")}
+            <//>
+            <${Field} id="auth-value" label=${t("auth.headerValue")} error=${fieldProblems.authHeaderValue}>
+              ${secret("headerValue")}
+            <//>
           </div>
         `}
         <p class="hint">${t("auth.hint")}</p>

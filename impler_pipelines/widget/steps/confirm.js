@@ -46,8 +46,14 @@ export function Confirm(props) {
         </dl>
         ${!isManual && !edited && html`
           <label class="check">
-            <input type="checkbox" checked=${draft.runNow} onChange=${(event) => change({ runNow: event.target.checked })} />
-            <span><span class="check-title">${t("confirm.runNow")}</span> <span class="hint">${t("confirm.runNow.hint")}</span></span>
+            <input
+              type="checkbox" checked=${draft.runNow} aria-describedby="run-now-hint"
+              onChange=${(event) => change({ runNow: event.target.checked })}
+            />
+            <span>
+              <span class="check-title">${t("confirm.runNow")}</span>
+              <span class="hint" id="run-now-hint">${t("confirm.runNow.hint")}</span>
+            </span>
           </label>
         `}
         ${problem && html`<${Refused} problem=${problem} go=${go} isManual=${isManual} onRetry=${save} />`}
@@ -68,7 +74,9 @@ function Part({ title, changeLabel, onChange, children }) {
       <dt>${title}</dt>
       <dd>${children}</dd>
       <dd class="summary-change">
-        <button type="button" class="button small quiet" aria-label=${changeLabel} onClick=${onChange}>${t("action.change")}</button>
+        <button type="button" class="button small quiet" aria-label=${changeLabel} onClick=${onChange}>
+          ${t("action.change")}
+        </button>
       </dd>
     </div>
   `;
@@ -101,7 +109,9 @@ function Mapping({ draft, onChange }) {
         ${session.columns.filter((column) => draft.mappings[column.key]).map((column) => html`
           <li key=${column.key}>
             <span class="pairs-name">${column.name}</span>
-            <span class="pairs-path" dir="ltr">${shortPath(draft.mappings[column.key].path, draft.feed.recordPath)}</span>
+            <span class="pairs-path" dir="ltr">
+              ${shortPath(draft.mappings[column.key].path, draft.feed.recordPath)}
+            </span>
           </li>
         `)}
       </ul>
@@ -122,7 +132,9 @@ function When({ draft, onChange }) {
     <${Part} title=${t("confirm.schedule")} changeLabel=${t("confirm.schedule.change")} onChange=${onChange}>
       <p class="summary-main">${words || "…"}</p>
       <p class="hint">
-        ${next ? t("confirm.nextRun", { moment: format.momentIn(next, body.timezone), away: format.fromNow(next) }) : "…"}
+        ${next
+          ? t("confirm.nextRun", { moment: format.momentIn(next, body.timezone), away: format.fromNow(next) })
+          : "…"}
       </p>
     <//>
   `;

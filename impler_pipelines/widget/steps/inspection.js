@@ -56,7 +56,7 @@ export function InspectionProgress({ progress, onCancel }) {
 }
 
 function told(progress, t, format) {
-  if (!progress) return { share: null, words: t("inspect.connecting") };
+  if (!progress || progress.bytes === 0) return { share: null, words: t("inspect.connecting") };
   if (progress.event === "reading") {
     return { share: null, words: t("inspect.reading", { count: progress.records }) };
   }

@@ -40,10 +40,11 @@ export function Outcome({ kind, job, runs, heading, onDone }) {
 
   const state = !runs && !run ? "set" : isRunning || !run ? "running" : run.status;
   const isGood = ["set", "SUCCESS", "UNCHANGED"].includes(state);
+  const mark = state === "running" ? "running" : isGood ? "good" : "bad";
   return html`
     <div class="frame-form">
       <main class="frame-main narrow outcome">
-        <span class=${`outcome-mark ${state === "running" ? "running" : isGood ? "good" : "bad"}`} aria-hidden="true">
+        <span class=${`outcome-mark ${mark}`} aria-hidden="true">
           ${state !== "running" && html`<${Icon} name=${isGood ? "check" : "alert"} />`}
         </span>
         <h1 tabindex="-1" ref=${heading}>${titleOf(t, kind, state)}</h1>
@@ -57,13 +58,17 @@ export function Outcome({ kind, job, runs, heading, onDone }) {
           <${Notice} tone="danger" title=${t("run.reason")}><p lang="en">${run.error}</p><//>
         `}
         ${state === "FAILED" && html`
-          <button type="button" class="button" onClick=${() => start(() => api.retryRun(job._id, run._id))}>${t("run.retry")}</button>
+          <button type="button" class="button" onClick=${() => start(() => api.retryRun(job._id, run._id))}>
+            ${t("run.retry")}
+          </button>
         `}
         ${problem && html`<${ProblemNotice} problem=${problem} onRetry=${() => setProblem(null)} />`}
         ${run && run.invalid > 0 && state !== "running" && html`<${Rejects} job=${job} run=${run} />`}
         <${Ahead} kind=${kind} job=${job} />
         ${kind === "changed" && !run && html`
-          <button type="button" class="button" onClick=${() => start(() => api.runNow(job._id))}>${t("run.now")}</button>
+          <button type="button" class="button" onClick=${() => start(() => api.runNow(job._id))}>
+            ${t("run.now")}
+          </button>
         `}
       </main>
       <footer class="frame-foot">

@@ -16,10 +16,11 @@ const REASONS = 5;
 export function Preview({ draft, auth, edited }) {
   const { t, api, session } = useShell();
   const mappings = mappingList(session.columns, draft.mappings);
-  const body = {
-    mappings, limit: FIRST_RECORDS, firstRecords: FIRST_RECORDS, ...(draft.recordPath && { recordPath: draft.recordPath }),
-  };
-  const jobId = draft.uploadId || (edited && edited.job.url === draft.feedUrl && draft.authKind === "none" && edited.job._id);
+  const { recordPath } = draft;
+  const body = { mappings, limit: FIRST_RECORDS, firstRecords: FIRST_RECORDS, ...(recordPath && { recordPath }) };
+  // The server knows the secrets of an import job that is edited, as long as its source stays.
+  const isSource = edited && edited.job.url === draft.feedUrl && draft.authKind === "none";
+  const jobId = draft.uploadId || (isSource && edited.job._id);
   const key = mappings.length ? JSON.stringify([body, draft.feedUrl, draft.uploadId]) : null;
   const { answer, problem, isAsking, again } = useAnswer(key, WAIT, (signal) => jobId
     ? api.previewImportJob(jobId, body, signal)
@@ -58,9 +59,8 @@ export function Preview({ draft, auth, edited }) {
 
 function Counts({ answer }) {
   const { t } = useShell();
-  const of = answer.isPartial ? t("preview.first", { count: answer.records }) : t("record.count", { count: answer.records });
   return html`
-    <span>${of}</span>
+    <span>${t(answer.isPartial ? "preview.first" : "record.count", { count: answer.records })}</span>
     <span class="count good">${t("preview.valid", { count: answer.valid })}</span>
     ${answer.invalid > 0 && html`<span class="count bad">${t("preview.refused", { count: answer.invalid })}</span>`}
     ${answer.filtered > 0 && html`<span class="count">${t("preview.filtered", { count: answer.filtered })}</span>`}

@@ -33,7 +33,8 @@ export function RecordPath(props) {
         </p>
         ${canChange && html`
           <button
-            type="button" ref=${button} class="button small quiet" aria-expanded=${String(isOpen)} onClick=${() => setOpen(!isOpen)}
+            type="button" ref=${button} class="button small quiet" aria-expanded=${String(isOpen)}
+            onClick=${() => setOpen(!isOpen)}
           >
             ${t("record.change")}
           </button>
@@ -78,7 +79,8 @@ function Chooser({ draft, change, auth, file, onShut }) {
           ${candidates.map((candidate) => html`
             <label key=${candidate.path} class="radio">
               <input
-                type="radio" name="record-path" checked=${path === candidate.path} onChange=${() => setPath(candidate.path)}
+                type="radio" name="record-path" checked=${path === candidate.path}
+                onChange=${() => setPath(candidate.path)}
               />
               <code dir="ltr">${candidate.path}</code>
               <span class="radio-more">${t("record.count", { count: candidate.count })}</span>
@@ -87,8 +89,8 @@ function Chooser({ draft, change, auth, file, onShut }) {
         </fieldset>
       `}
       <${Field}
-        id="record-path" label=${t("record.path")} hint=${t(draft.uploadId ? "record.path.hint.file" : "record.path.hint")}
-        error=${told}
+        id="record-path" label=${t("record.path")} error=${told}
+        hint=${t(draft.uploadId ? "record.path.hint.file" : "record.path.hint")}
       >
         ${(attributes) => html`
           <input
@@ -102,7 +104,9 @@ function Chooser({ draft, change, auth, file, onShut }) {
         : html`<${InspectionProgress} progress=${feed.progress} onCancel=${feed.cancel} />`)}
       ${work.problem && !told && html`<${ProblemNotice} problem=${work.problem} />`}
       <div class="buttons">
-        <button type="button" class="button primary small" disabled=${work.isReading} onClick=${apply}>${t("record.apply")}</button>
+        <button type="button" class="button primary small" disabled=${work.isReading} onClick=${apply}>
+          ${t("record.apply")}
+        </button>
         <button type="button" class="button small quiet" onClick=${onShut}>${t("action.cancel")}</button>
       </div>
     </div>

@@ -55,7 +55,11 @@ export function Schedule(props) {
         <${End} fields=${fields} set=${set} error=${problems.endsOn} />
         ${isElsewhere
           ? html`<${ProblemNotice} problem=${problem} onRetry=${again} />`
-          : html`<${NextRuns} answer=${answer} body=${body} isAsking=${isAsking} isWhole=${isWhole} problem=${problem} />`}
+          : html`
+              <${NextRuns}
+                answer=${isWhole ? answer : null} body=${body} isAsking=${isAsking} isRefused=${Boolean(problem)}
+              />
+            `}
       </main>
       <${StepFooter} onBack=${onBack} note=${isWhole ? "" : t("schedule.incomplete")}>
         <button type="submit" class="button primary" disabled=${!hasRuns || isAsking}>${t("action.next")}</button>
@@ -76,7 +80,8 @@ function Interval({ fields, set, problems }) {
   const { t, format } = useShell();
   const { every, unit, at, weekdays, dayOfMonth, cron } = fields;
   const units = cron === null ? UNITS : [...UNITS, "cron"];
-  const error = problems["interval.every"] || problems["interval.unit"] || problems.interval || problems.cron;
+  const error = problems["interval.every"] || problems.interval || problems.cron;
+  const others = ["at", "weekdays", "dayOfMonth", "startsOn", "unit"].map((name) => problems[`interval.${name}`]);
   const days = Array.from({ length: LAST_DAY }, (_, index) => index + 1);
   return html`
     <fieldset class="schedule">
@@ -85,19 +90,27 @@ function Interval({ fields, set, problems }) {
         ${unit !== "cron" && html`
           <label for="every">${t("schedule.every")}</label>
           <input
-            type="number" id="every" class="input number" min="1" max="5256000" step="1" inputmode="numeric" value=${every}
-            aria-invalid=${error ? "true" : null} aria-describedby=${error ? "every-error" : null}
+            type="number" id="every" class="input number" min="1" max="5256000" step="1" inputmode="numeric"
+            value=${every} aria-invalid=${error ? "true" : null} aria-describedby=${error ? "every-error" : null}
             onInput=${(event) => set({ every: event.target.value === "" ? "" : Number(event.target.value) })}
           />
         `}
-        <select id="unit" class="input" aria-label=${t("schedule.unit")} value=${unit} onChange=${(event) => set({ unit: event.target.value })}>
+        <select
+          id="unit" class="input" aria-label=${t("schedule.unit")} value=${unit}
+          onChange=${(event) => set({ unit: event.target.value })}
+        >
           ${units.map((one) => html`
-            <option key=${one} value=${one} selected=${one === unit}>${t(`schedule.unit.${one}`, { count: Number(every) || 1 })}</option>
+            <option key=${one} value=${one} selected=${one === unit}>
+              ${t(`schedule.unit.${one}`, { count: Number(every) || 1 })}
+            </option>
           `)}
         </select>
         ${unit === "months" && html`
           <label for="day">${t("schedule.onDay")}</label>
-          <select id="day" class="input" value=${dayOfMonth} onChange=${(event) => set({ dayOfMonth: Number(event.target.value) })}>
+          <select
+            id="day" class="input" value=${dayOfMonth}
+            onChange=${(event) => set({ dayOfMonth: Number(event.target.value) })}
+          >
             ${days.map((day) => html`
               <option key=${day} value=${day} selected=${day === dayOfMonth}>
                 ${day === LAST_DAY ? t("schedule.lastDay") : t("number", { number: day })}
@@ -114,7 +127,8 @@ function Interval({ fields, set, problems }) {
         `}
         ${unit === "cron" && html`
           <input
-            type="text" id="cron" class="input" dir="ltr" spellcheck="false" aria-label=${t("schedule.cron")} value=${cron}
+            type="text" id="cron" class="input" dir="ltr" spellcheck="false" value=${cron}
+            aria-label=${t("schedule.cron")} aria-invalid=${error ? "true" : null}
             onInput=${(event) => set({ cron: event.target.value })}
           />
         `}
@@ -135,7 +149,7 @@ function Interval({ fields, set, problems }) {
           `)}
         </fieldset>
       `}
-      <${FieldError} id="every-error" error=${error || problems["interval.at"] || problems["interval.weekdays"] || problems["interval.dayOfMonth"]} />
+      <${FieldError} id="every-error" error=${error || others.find(Boolean)} />
     </fieldset>
   `;
 }
@@ -175,22 +189,23 @@ function End({ fields, set, error }) {
 }
 
 /** The schedule in words and its next runs, in the schedule's zone. */
-function NextRuns({ answer, body, isAsking, isWhole, problem }) {
+function NextRuns({ answer, body, isAsking, isRefused }) {
   const { t, format } = useShell();
-  const isEmpty = !answer || !isWhole;
+  const words = answer
+    ? sentence(t, format, { ...body, scheduleText: answer.scheduleText })
+    : isAsking ? "…" : t(isRefused ? "schedule.invalid" : "schedule.incomplete");
   return html`
     <div class=${isAsking ? "panel next-runs stale" : "panel next-runs"} role="status" aria-busy=${String(isAsking)}>
-      <p class="sentence">
-        ${isEmpty
-          ? (isAsking ? "…" : t(problem ? "schedule.invalid" : "schedule.incomplete"))
-          : sentence(t, format, { ...body, scheduleText: answer.scheduleText })}
-      </p>
-      ${!isEmpty && answer.nextRuns.length === 0 && html`<p class="hint">${t("schedule.noRuns")}</p>`}
+      <p class="sentence">${words}</p>
+      ${answer?.nextRuns.length === 0 && html`<p class="hint">${t("schedule.noRuns")}</p>`}
       <ol class="runs-ahead" aria-label=${t("schedule.nextRuns")}>
-        ${(isEmpty ? Array(RUNS).fill(null) : answer.nextRuns).map((run, index) => html`
+        ${(answer?.nextRuns || Array(RUNS).fill(null)).map((run, index) => html`
           <li key=${index}>
             ${run
-              ? html`<span>${format.momentIn(run, body.timezone)}</span> <span class="from-now">${format.fromNow(run)}</span>`
+              ? html`
+                  <span>${format.momentIn(run, body.timezone)}</span>
+                  <span class="from-now">${format.fromNow(run)}</span>
+                `
               : html`<span aria-hidden="true"> </span>`}
           </li>
         `)}

@@ -7,8 +7,8 @@
 export function zoneOptions(locale, current) {
   const names = new Set([...Intl.supportedValuesOf("timeZone"), "UTC", current]);
   return [...names].sort().map((name) => {
-    const offset = offsetOf(name, locale);
-    return { value: name, label: name.replaceAll("_", " "), offset, search: `${name} ${name.replaceAll("_", " ")} ${offset}`.toLowerCase() };
+    const [label, offset] = [name.replaceAll("_", " "), offsetOf(name, locale)];
+    return { value: name, label, offset, search: `${name} ${label} ${offset}`.toLowerCase() };
   });
 }
 

@@ -69,16 +69,20 @@ export function Upload({ draft, change, setFile, heading, onBack, onNext }) {
           : html`
               <div
                 class=${isOver ? "drop over" : "drop"} onDrop=${drop}
-                onDragOver=${(event) => { event.preventDefault(); setOver(true); }} onDragLeave=${() => setOver(false)}
+                onDragOver=${(event) => { event.preventDefault(); setOver(true); }}
+                onDragLeave=${() => setOver(false)}
               >
                 <${Icon} name="file" />
                 <p class="drop-title">${t("upload.drop")}</p>
                 <p class="hint" id="file-hint">${t("upload.formats")}</p>
-                <button type="button" class="button" aria-describedby="file-hint" onClick=${() => picker.current.click()}>
+                <button
+                  type="button" class="button" aria-describedby="file-hint" onClick=${() => picker.current.click()}
+                >
                   ${t("upload.choose")}
                 </button>
                 <input
-                  type="file" ref=${picker} accept=${TYPES} class="sr-only" tabindex="-1" aria-label=${t("upload.choose")}
+                  type="file" ref=${picker} accept=${TYPES} class="sr-only" tabindex="-1"
+                  aria-label=${t("upload.choose")}
                   onChange=${(event) => { send(event.target.files[0]); event.target.value = ""; }}
                 />
               </div>

@@ -30,9 +30,8 @@ export async function uploadFile({ api, session, extra }, file, { before, record
 /** What an import job knows of its feed, in the shape in which one is inspected. */
 export function feedOf(job, suggestions) {
   const most = Math.max(0, ...job.headings.map((heading) => heading.count));
-  return {
-    recordPath: job.recordPath, recordCount: most, candidates: [], headings: job.headings, suggestions, warnings: [],
-  };
+  const { recordPath, headings } = job;
+  return { recordPath, recordCount: most, candidates: [], headings, suggestions, warnings: [] };
 }
 
 async function formerMappings(api, session) {
@@ -43,6 +42,9 @@ async function formerMappings(api, session) {
 
 /** The answer of `GET …/mappings` by column. */
 export function mappingsByKey(list) {
-  const mapped = list.filter((one) => one.path !== null);
-  return Object.fromEntries(mapped.map(({ key, path, repeated }) => [key, { path, repeated: repeated || "first" }]));
+  const mappings = {};
+  for (const { key, path, repeated } of list) {
+    if (path !== null) mappings[key] = { path, repeated: repeated || "first" };
+  }
+  return mappings;
 }

@@ -80,8 +80,12 @@ export function Wizard({ edited, onDone, onLeave }) {
   return html`
     <div class="frame">
       <header class="frame-head">
-        <p class="frame-title">${edited ? t("wizard.editing", { name: session.templateName }) : session.templateName}</p>
-        <${Stepper} steps=${labels} current=${at} reached=${outcome ? -1 : reached} isDone=${Boolean(outcome)} onGo=${go} />
+        <p class="frame-title">
+          ${edited ? t("wizard.editing", { name: session.templateName }) : session.templateName}
+        </p>
+        <${Stepper}
+          steps=${labels} current=${at} reached=${outcome ? -1 : reached} isDone=${Boolean(outcome)} onGo=${go}
+        />
         ${isDialog && html`<${CloseButton} onClick=${close} />`}
       </header>
       ${outcome
