@@ -47,12 +47,12 @@ export function Confirm(props) {
         ${!isManual && !edited && html`
           <label class="check">
             <input
-              type="checkbox" checked=${draft.runNow} aria-describedby="run-now-hint"
+              type="checkbox" checked=${draft.runNow}
               onChange=${(event) => change({ runNow: event.target.checked })}
             />
             <span>
               <span class="check-title">${t("confirm.runNow")}</span>
-              <span class="hint" id="run-now-hint">${t("confirm.runNow.hint")}</span>
+              <span class="hint">${t("confirm.runNow.hint")}</span>
             </span>
           </label>
         `}
