@@ -250,9 +250,10 @@
   class ImplerPipelinesElement extends HTMLElement {
     static observedAttributes = ["view", "template-id", "session-token", "theme", "locale"];
     #frame = null;
+    #isDue = false;
 
     connectedCallback() {
-      this.#open();
+      this.#openSoon();
     }
 
     disconnectedCallback() {
@@ -260,12 +261,19 @@
     }
 
     attributeChangedCallback(name, before, after) {
-      if (!this.isConnected || before === after) return;
-      if (name === "session-token" && this.#frame) {
-        this.#frame.renew(after);
-        return;
-      }
-      this.#open();
+      if (before === after) return;
+      if (name === "session-token" && this.#frame) this.#frame.renew(after);
+      else this.#openSoon();
+    }
+
+    /** Once all that is set at the same time is set. */
+    #openSoon() {
+      if (this.#isDue) return;
+      this.#isDue = true;
+      queueMicrotask(() => {
+        this.#isDue = false;
+        if (this.isConnected) this.#open();
+      });
     }
 
     #open() {

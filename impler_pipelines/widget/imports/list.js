@@ -1,6 +1,6 @@
 /** The view `imports`: a user's import jobs, what they do, and what can be done with them. */
 
-import { html, useEffect, useState } from "../vendor/preact-htm.js";
+import { html, useState } from "../vendor/preact-htm.js";
 import { useFocusOn, usePolling } from "../parts/hooks.js";
 import { Icon } from "../parts/icons.js";
 import { CloseButton, Skeleton } from "../parts/loading.js";
@@ -20,7 +20,6 @@ const OTHERWISE = 20;
 export function Imports() {
   const [place, setPlace] = useState({ name: "list" });
   const toList = () => setPlace({ name: "list", isReturn: true });
-  useEffect(() => window.scrollTo?.(0, 0), [place]);
 
   if (place.name === "steps") {
     return html`<${Wizard} edited=${place.edited} onDone=${toList} onLeave=${toList} />`;

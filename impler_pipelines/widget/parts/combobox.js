@@ -74,7 +74,7 @@ export function Combobox(props) {
   return html`
     <div class="combobox">
       <input
-        type="text" role="combobox" id=${id} ref=${field} class="input" autocomplete="off" spellcheck="false"
+        type="text" role="combobox" id=${id} ref=${field} class="input" autocomplete="off" spellcheck=${false}
         aria-expanded=${String(isOpen)} aria-controls=${`${id}-list`} aria-autocomplete="list"
         aria-activedescendant=${isOpen && found.length ? optionId(active) : null}
         placeholder=${placeholder} value=${typed ?? chosen?.label ?? ""}

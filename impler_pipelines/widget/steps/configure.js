@@ -87,7 +87,7 @@ export function Configure(props) {
         <${Field} id="feed-url" label=${t("configure.url")} hint=${t("configure.url.hint")} error=${ofUrl}>
           ${(attributes) => html`
             <input
-              type="url" class="input" inputmode="url" autocomplete="url" spellcheck="false" required dir="ltr"
+              type="url" class="input" inputmode="url" autocomplete="url" spellcheck=${false} required dir="ltr"
               placeholder="https://example.com/feed.xml" value=${draft.url} disabled=${inspection.isReading}
               onInput=${(event) => changeUrl(event.target.value)} onBlur=${() => show(tidied(url))}
               ...${attributes}
@@ -177,7 +177,7 @@ function Authentication(props) {
   const input = (name, type = "text", autocomplete = "off") => (attributes) => html`
     <input
       type=${type} class="input" value=${auth[name]} disabled=${isDisabled} autocomplete=${autocomplete}
-      spellcheck="false" dir="ltr" onInput=${(event) => set({ [name]: event.target.value })} ...${attributes}
+      spellcheck=${false} dir="ltr" onInput=${(event) => set({ [name]: event.target.value })} ...${attributes}
     />
   `;
   // Not one of the passwords that the browser keeps for this application.

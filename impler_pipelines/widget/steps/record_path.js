@@ -94,7 +94,7 @@ function Chooser({ draft, change, auth, file, onShut }) {
       >
         ${(attributes) => html`
           <input
-            type="text" class="input" dir="ltr" spellcheck="false" autocomplete="off" value=${path}
+            type="text" class="input" dir="ltr" spellcheck=${false} autocomplete="off" value=${path}
             onInput=${(event) => setPath(event.target.value)} onKeyDown=${onEnter} ...${attributes}
           />
         `}

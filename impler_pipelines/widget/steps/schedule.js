@@ -127,7 +127,7 @@ function Interval({ fields, set, problems }) {
         `}
         ${unit === "cron" && html`
           <input
-            type="text" id="cron" class="input" dir="ltr" spellcheck="false" value=${cron}
+            type="text" id="cron" class="input" dir="ltr" spellcheck=${false} value=${cron}
             aria-label=${t("schedule.cron")} aria-invalid=${error ? "true" : null}
             onInput=${(event) => set({ cron: event.target.value })}
           />

@@ -67,7 +67,7 @@ export function Wizard({ edited, onDone, onLeave }) {
     if (edited) dropDraft(key); // whoever leaves an edit at its first step does not want it
     onLeave();
   }
-  const heading = useFocusOn(outcome ? "outcome" : name, { alsoFirst: isDialog || Boolean(edited) });
+  const heading = useFocusOn(outcome ? "outcome" : name, { alsoFirst: isDialog || Boolean(onLeave) });
   const labels = useMemo(() => steps.map(([one]) => ({ name: one, label: t(`step.${one}`) })), [steps]);
 
   const shared = {
