@@ -19,8 +19,9 @@ unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PIP_USER PIP_TARGET PIP_PREFIX PIP_RE
 demo: $(VENV)/.compiled ## see it work: a sample feed becomes rows, in a temporary place, in a minute
 	@$(CLI) demo
 
-test: $(VENV)/.dev $(VENV)/.compiled ## the whole test suite, with its own PostgreSQL and MariaDB
+test: $(VENV)/.dev $(VENV)/.compiled ## the whole test suite, with its own PostgreSQL, MariaDB and browser
 	@.ci/mariadb.sh
+	@.ci/chromium.sh
 	@echo "make: running the tests, in parallel"
 	@$(BIN)/pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
