@@ -1,6 +1,6 @@
 /** Step 1: where the feed is, and what opens it. */
 
-import { html, useEffect, useState } from "../vendor/preact-htm.js";
+import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { Field } from "../parts/field.js";
 import { Icon } from "../parts/icons.js";
 import { isWebAddress, originOf, wholeAddress } from "../parts/links.js";
@@ -51,7 +51,7 @@ export function Configure(props) {
       return;
     }
     if (!isComplete(kind, fields)) {
-      document.getElementById(`auth-${kind}`).focus();
+      setFieldProblems({ authHeaderValue: t("auth.incomplete") });
       return;
     }
     setFieldProblems({});
@@ -105,7 +105,7 @@ export function Configure(props) {
             title=${problem.status === 502 ? t("configure.unreadable") : ""}
           />
         `}
-        ${isRead && !inspection.isReading && html`
+        ${isRead && !inspection.isReading && !problem && html`
           <${Notice} tone="success" title=${t("configure.read", { count: draft.feed.recordCount ?? 0 })}>
             <p>${t("configure.read.headings", { count: draft.feed.headings.length })}</p>
             <div class="buttons">
@@ -156,22 +156,31 @@ function AnnouncedFeeds({ feeds, onTake }) {
 
 /** Password, token or key; folded away unless there is one. */
 function Authentication(props) {
-  const { draft, change, auth, setAuth, edited, isAuthLost, isDisabled, fieldProblems, onChange } = props;
+  const { draft, change, auth, setAuth, edited, isAuthLost, isDisabled, onChange } = props;
+  const { fieldProblems, setFieldProblems } = props;
   const { t } = useShell();
   const { authKind } = draft;
   const [isOpen, setOpen] = useState(authKind !== "none");
+  const fold = useRef(null);
+  const problem = fieldProblems.authHeaderName || fieldProblems.authHeaderValue;
   useEffect(() => {
     if (authKind !== "none") setOpen(true);
   }, [authKind]);
-  const problem = fieldProblems.authHeaderName || fieldProblems.authHeaderValue;
+  useEffect(() => {
+    if (!problem || authKind === "none") return;
+    fold.current.open = true; // at once: what is folded away takes no focus
+    document.getElementById(`auth-${authKind}`).focus();
+  }, [problem]);
 
   function set(patch) {
     onChange();
+    setFieldProblems({});
     setAuth({ ...auth, ...patch });
     change({ feedUrl: null }); // what was read with other words has to be read again
   }
   function choose(kind) {
     onChange();
+    setFieldProblems({});
     change({ authKind: kind, feedUrl: null });
   }
   const input = (name, type = "text", autocomplete = "off") => (attributes) => html`
@@ -183,7 +192,7 @@ function Authentication(props) {
   // Not one of the passwords that the browser keeps for this application.
   const secret = (name) => input(name, "password", "new-password");
   return html`
-    <details class="fold" open=${isOpen} onToggle=${(event) => setOpen(event.currentTarget.open)}>
+    <details class="fold" ref=${fold} open=${isOpen} onToggle=${(event) => setOpen(event.currentTarget.open)}>
       <summary><${Icon} name="chevron" /> ${t("auth.title")}</summary>
       <div class="fold-body">
         <fieldset class="segments">

@@ -86,6 +86,7 @@ export default {
   "auth.headerValue": "Schlüssel",
   "auth.hint": "Er wird verschlüsselt gespeichert, nur an den Server dieses Feeds gesendet und nie wieder angezeigt.",
   "auth.kept": "Ein bereits hinterlegtes Passwort bleibt erhalten, solange die Adresse auf demselben Server liegt. Um den Feed hier erneut zu lesen, geben Sie es noch einmal ein.",
+  "auth.incomplete": "Füllen Sie das aus, oder wählen Sie „Nicht nötig“.",
   "auth.basic.needed": "Geben Sie Benutzername und Passwort ein. Sie werden nicht in diesem Browser aufbewahrt.",
   "auth.bearer.needed": "Geben Sie das Token ein. Es wird nicht in diesem Browser aufbewahrt.",
   "auth.header.needed": "Geben Sie den Schlüssel ein. Er wird nicht in diesem Browser aufbewahrt.",

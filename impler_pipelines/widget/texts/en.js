@@ -89,6 +89,7 @@ export default {
   "auth.headerValue": "Key",
   "auth.hint": "It is stored encrypted, sent to this feed’s server alone, and never shown again.",
   "auth.kept": "If a password or key was set before, it is kept as long as the address stays on the same server. To read the feed here again, enter it again.",
+  "auth.incomplete": "Fill this in, or choose “Nothing needed”.",
   "auth.basic.needed": "Enter user name and password. They are not kept in this browser.",
   "auth.bearer.needed": "Enter the token. It is not kept in this browser.",
   "auth.header.needed": "Enter the key. It is not kept in this browser.",
