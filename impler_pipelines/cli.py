@@ -402,7 +402,9 @@ def _read(url: str, record_path: str | None) -> Any:
                 into,
                 policy=fetch_policy(settings),
                 auth=auth,
-                on_progress=lambda done: progress.update(fetching, completed=done),
+                on_progress=lambda done, total: progress.update(
+                    fetching, completed=done, total=total
+                ),
             )
         reading = progress.add_task("reading", total=None, unit="records")
         try:

@@ -22,6 +22,7 @@ Every room raises only these; foreign exceptions are translated at the room's ed
     - DeletionsHeld               a mirror would lose more rows than it may without a confirmation
     - SecretUnreadable            a stored secret does not open with the present key
     - RunCancelled                the run was cancelled, or its import job paused or deleted
+    - Interrupted                 whoever asked does not wait for the answer any more
   x TransientError                trying again later may work; ``retry_after`` is in seconds
     - FeedUnavailable             DNS, connection, timeout, 5xx, 429
       . HostBusy                  another request of ours to its host does not end
@@ -207,6 +208,11 @@ class SecretUnreadable(TerminalError):
 
 class RunCancelled(TerminalError):
     """The run must not go on: it was cancelled, or its import job was paused or deleted."""
+
+
+class Interrupted(TerminalError):
+    def __init__(self) -> None:
+        super().__init__("Nobody waits for it any more.")
 
 
 class FeedUnavailable(TransientError):

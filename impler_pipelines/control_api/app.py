@@ -23,6 +23,7 @@ from impler_pipelines.control_api.routes import (
     feeds,
     health,
     import_jobs,
+    previews,
     project_webhook,
     runs,
     schedules,
@@ -54,6 +55,7 @@ def create_app(settings: Settings, *, migrate: bool = False) -> FastAPI:
         if migrate:
             store.migrate_in_background()
         yield
+        app.state.feed_reader.close()
         store.close()
 
     app = FastAPI(
@@ -84,7 +86,7 @@ def create_app(settings: Settings, *, migrate: bool = False) -> FastAPI:
 def _include_routers(app: FastAPI, settings: Settings) -> list[Route]:
     """Add all routes and return them; the user's come first: ``user`` is never taken for an id."""
     keyed = [documented.router, import_jobs.router, runs.router, templates.router]
-    keyed += [feeds.router, schedules.router, uploads.router]
+    keyed += [feeds.router, previews.router, schedules.router, uploads.router]
     keyed += [webhook_pages.router, project_webhook.router]
     if settings.legacy_get:
         keyed.insert(1, documented.legacy_router)

@@ -1,17 +1,16 @@
-"""Reads a feed for a person who waits for the answer: headings and record path, no rows.
+"""Reads a feed for a person who waits for the answer: headings and record path, first rows.
 
-The bytes go through a temporary file under the settings' caps, as they do in a run. Few feeds are
-read at a time, so that slow servers never take the threads that pausing and listing need.
+The bytes go through a temporary file, as they do in a run. Few feeds are read at a time, so that
+slow servers never take the threads that pausing and listing need.
 """
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, BinaryIO, TypeVar
@@ -19,7 +18,11 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, TypeVar
 from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 
-from impler_pipelines.control_api.previewing import Preview, preview
+from impler_pipelines.control_api.feed_fetching import FeedFetcher
+from impler_pipelines.control_api.feed_files import FeedFile
+from impler_pipelines.control_api.feed_progress import Progress, apart
+from impler_pipelines.control_api.kept_feeds import FeedSource, KeptFeeds
+from impler_pipelines.control_api.previewing import Draft, Extent, Preview, preview
 from impler_pipelines.control_api.problems import WebPageGiven
 from impler_pipelines.errors import (
     FeedHasNoRecords,
@@ -28,13 +31,13 @@ from impler_pipelines.errors import (
     WebPageFound,
 )
 from impler_pipelines.extraction import FeedReading, read_feed
-from impler_pipelines.model import ImportPlan, SourceAuth, Upload
-from impler_pipelines.orchestration.limits import feed_limits, fetch_policy
-from impler_pipelines.orchestration.runtime import Runtime
+from impler_pipelines.model import SourceAuth, Upload
+from impler_pipelines.orchestration.artifacts import Artifacts
+from impler_pipelines.orchestration.limits import feed_limits
 from impler_pipelines.settings import Settings
-from impler_pipelines.sources import fetch, public_url
+from impler_pipelines.sources import public_url
 from impler_pipelines.sources.discovery import find_announced_feeds
-from impler_pipelines.store.host_turns import HostTurns
+from impler_pipelines.store.import_jobs import check_mappings
 
 if TYPE_CHECKING:
     from impler_pipelines.extraction.uploads import UploadReading
@@ -42,16 +45,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _AT_A_TIME = 16
 _RETRY_AFTER_SECONDS = 10
-_LONGEST_WAIT_SECONDS = 30.0  # for a turn at a host: a person is waiting
 
 
 class FeedReader:
-    """Fetches and reads feeds under the settings' caps."""
+    """Reads feeds under the settings' caps."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._policy = fetch_policy(settings)
+    def __init__(self, settings: Settings, kept: KeptFeeds | None = None) -> None:
+        self._feeds = FeedFetcher(settings, kept or KeptFeeds())
         self._limits = feed_limits(settings)
-        self._turns = HostTurns(settings.store_url)
+        self._artifacts_url = settings.artifacts_base_url
         self._free = threading.BoundedSemaphore(_AT_A_TIME)
 
     def read(
@@ -70,11 +72,45 @@ class FeedReader:
         a path that the feed lacks, ``WebPageGiven`` for the address of a web page, and HTTP 503
         while too many feeds are being read.
         """
+        progress = Progress()
+        source = FeedSource("", url, auth)
+        with self._turn(), self._feeds.fetched(source, progress) as file:
+            return self._reading(source, file, record_path, progress, or_detect=or_detect)
 
-        def read(file: BinaryIO, content_type: str | None) -> FeedReading:
-            return self._read(file, content_type, record_path, or_detect)
+    def inspect(
+        self, source: FeedSource, record_path: str | None, told: Callable[[FeedReading], T]
+    ) -> T:
+        """What is ``told`` of the reading of a feed that is fetched anew, and kept for previews.
 
-        return self._fetched(url, auth, read)
+        Raises as ``read`` does, and what ``told`` raises.
+        """
+        with self._turn():
+            return told(self._inspected(source, record_path, Progress()))
+
+    def inspect_apart(
+        self,
+        source: FeedSource,
+        record_path: str | None,
+        told: Callable[[FeedReading], T],
+        progress: Progress,
+    ) -> Future[T]:
+        """The same in a thread of its own, which ``progress`` follows and may interrupt.
+
+        HTTP 503 is raised at once.
+        """
+
+        def work() -> T:
+            try:
+                return told(self._inspected(source, record_path, progress))
+            finally:
+                self._free.release()
+
+        self._take_turn()
+        try:
+            return apart(work)
+        except RuntimeError:  # there is no thread to be had
+            self._free.release()
+            raise
 
     def read_file(
         self, file: BinaryIO, *, file_name: str, content_type: str | None, record_path: str | None
@@ -97,90 +133,153 @@ class FeedReader:
         with self._turn():
             return in_a_new_thread(read)
 
-    def preview(
-        self, runtime: Runtime, plan: ImportPlan, *, limit: int, upload: Upload | None = None
-    ) -> Preview:
-        """Fetch the feed of an import job, or open the file that was uploaded, and say what a run
-        would load and refuse.
+    def preview(self, source: FeedSource, draft: Draft, extent: Extent) -> Preview:
+        """Fetch a feed and say what a run by ``draft`` would load and refuse.
 
-        Raises what ``fetch`` and extraction raise, as ``read`` does, and ``StateConflict`` for a
-        file that is no longer kept.
+        Raises as ``read`` does, and what ``preview`` raises.
         """
+        with self._turn(), self._feeds.fetched(source, Progress()) as file:
+            return self._previewed(source, file, draft, extent)
 
-        def read(file: BinaryIO, content_type: str | None) -> Preview:
-            return preview(
-                runtime, plan, file, content_type, self._limits, limit=limit, upload=upload
-            )
+    def preview_kept(self, source: FeedSource, draft: Draft, extent: Extent) -> Preview:
+        """The same of the feed as it is kept; where it is not, it is fetched and kept.
 
-        if upload is None:
-            return self._fetched(plan.url, plan.auth, read)
-        if not runtime.artifacts.exists(upload.path):
+        Raises ``RequestInvalid``, too, for a draft that does not fit the feed.
+        """
+        with self._turn(), self._feeds.kept_or_fetched(source, Progress()) as file:
+            return self._previewed(source, file, draft, extent)
+
+    def preview_upload(self, upload: Upload, draft: Draft, extent: Extent) -> Preview:
+        """The same of a file that was uploaded; ``StateConflict`` if it is no longer kept."""
+        artifacts = Artifacts(self._artifacts_url)
+        if not artifacts.exists(upload.path):
             raise StateConflict(
                 f"The file {upload.file_name!r} is no longer kept: upload it again."
             )
-        with self._turn(), runtime.artifacts.open(upload.path) as file:
-            return in_a_new_thread(partial(read, file, None))
+        with self._turn(), artifacts.open(upload.path) as file:
+            return in_a_new_thread(
+                partial(preview, file, None, draft, extent, self._limits, upload)
+            )
 
-    def _fetched(
-        self, url: str, auth: SourceAuth | None, read: Callable[[BinaryIO, str | None], T]
-    ) -> T:
-        # A file without a name: nothing is left of it, however this process ends.
-        with self._turn(), tempfile.TemporaryFile() as file:
-            fetched = fetch(url, file, policy=self._policy, auth=auth, turn=self._at_host)
-            try:
-                return in_a_new_thread(partial(read, file, fetched.content_type))
-            except WebPageFound as error:
-                found = find_announced_feeds(file, fetched.url, fetched.content_type)
-                raise WebPageGiven(public_url(url), [asdict(feed) for feed in found]) from error
+    def close(self) -> None:
+        """Let go of what is kept."""
+        self._feeds.close()
+
+    def _inspected(
+        self, source: FeedSource, record_path: str | None, progress: Progress
+    ) -> FeedReading:
+        with self._feeds.fetched_and_kept(source, progress) as file:
+            reading = self._reading(source, file, record_path, progress)
+            file.learn(record_path, reading)
+            return reading
+
+    def _reading(
+        self,
+        source: FeedSource,
+        file: FeedFile,
+        record_path: str | None,
+        progress: Progress,
+        *,
+        or_detect: bool = False,
+    ) -> FeedReading:
+        def read(feed: BinaryIO) -> FeedReading:
+            return self._read(feed, file.content_type, record_path, or_detect, progress)
+
+        progress.read(0)
+        return _opened(file, source, read, progress)
+
+    def _previewed(
+        self, source: FeedSource, file: FeedFile, draft: Draft, extent: Extent
+    ) -> Preview:
+        def read(feed: BinaryIO) -> Preview:
+            fitted = draft if draft.fits else self._fitted(feed, file, draft)
+            return preview(feed, file.content_type, fitted, extent, self._limits)
+
+        return _opened(file, source, read, Progress())
+
+    def _fitted(self, feed: BinaryIO, file: FeedFile, draft: Draft) -> Draft:
+        """``draft`` with its record path found and its mappings compared with the headings."""
+        known = file.known(draft.record_path)
+        if known is None:
+            reading = self._read(feed, file.content_type, draft.record_path, False, Progress())
+            known = file.learn(draft.record_path, reading)
+        check_mappings(draft.mappings, columns=draft.columns, headings=known.headings)
+        return replace(draft, record_path=known.record_path, fits=True)
 
     def _read(
-        self, file: BinaryIO, content_type: str | None, record_path: str | None, or_detect: bool
+        self,
+        file: BinaryIO,
+        content_type: str | None,
+        record_path: str | None,
+        or_detect: bool,
+        progress: Progress,
     ) -> FeedReading:
         file.seek(0)
         try:
             reading = read_feed(
-                file, content_type=content_type, record_path=record_path, limits=self._limits
+                file,
+                content_type=content_type,
+                record_path=record_path,
+                limits=self._limits,
+                on_progress=progress.read,
             )
         except FeedHasNoRecords as error:
             if record_path is None:
                 raise
             if not or_detect:
                 raise RequestInvalid.of("recordPath", str(error)) from error
-            return self._read(file, content_type, None, or_detect)
+            return self._read(file, content_type, None, or_detect, progress)
         if reading.record_count or record_path is None:
             return reading
-        return self._without_records(file, content_type, reading, or_detect)
+        return self._without_records(file, content_type, reading, or_detect, progress)
 
     def _without_records(
-        self, file: BinaryIO, content_type: str | None, reading: FeedReading, or_detect: bool
+        self,
+        file: BinaryIO,
+        content_type: str | None,
+        reading: FeedReading,
+        or_detect: bool,
+        progress: Progress,
     ) -> FeedReading:
         """A record path that finds nothing is a mistake, unless the feed is empty for now.
 
         It is empty for now when its format alone says that this is where its records stand.
         """
         try:
-            detected = self._read(file, content_type, None, or_detect)
+            detected = self._read(file, content_type, None, or_detect, progress)
         except FeedHasNoRecords:
             detected = None
         if detected is not None and (or_detect or detected.record_path == reading.record_path):
             return detected
         raise RequestInvalid.of("recordPath", f"the feed has no record at {reading.record_path!r}")
 
-    def _at_host(self, host: str, seconds: float) -> AbstractContextManager[None]:
-        return self._turns.turn(host, min(seconds, _LONGEST_WAIT_SECONDS))
-
     @contextmanager
     def _turn(self) -> Iterator[None]:
+        self._take_turn()
+        try:
+            yield
+        finally:
+            self._free.release()
+
+    def _take_turn(self) -> None:
         if not self._free.acquire(blocking=False):
             raise HTTPException(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 f"{_AT_A_TIME} feeds are being read already: try again in a moment.",
                 headers={"Retry-After": str(_RETRY_AFTER_SECONDS)},
             )
+
+
+def _opened(
+    file: FeedFile, source: FeedSource, read: Callable[[BinaryIO], T], progress: Progress
+) -> T:
+    with file.opened(progress.interruption.check) as feed:
         try:
-            yield
-        finally:
-            self._free.release()
+            return in_a_new_thread(partial(read, feed))
+        except WebPageFound as error:
+            found = find_announced_feeds(feed, file.url, file.content_type)
+            announced = [asdict(one) for one in found]
+            raise WebPageGiven(public_url(source.url), announced) from error
 
 
 def in_a_new_thread(read: Callable[[], T]) -> T:

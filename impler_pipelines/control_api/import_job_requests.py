@@ -53,7 +53,7 @@ def read_import_job(
     gathered = Gathered()
     user, timing = "", Timing(None, None)
     url, auth = body.url, None
-    filters, mappings = _filters(body.filters), _mappings(body.mappings)
+    filters, mappings = filters_of(body.filters), mappings_of(body.mappings)
     with gathered.check():
         user = _external_user_id(body)
     with gathered.check():
@@ -116,7 +116,7 @@ def read_changes(
     if body.given & _SOURCE_FIELDS:
         values |= _source_changes(body, job, feeds, url, auth)
         headings = values["headings"]
-    mappings = values.get("mappings", _still_meant(job.mappings, columns))
+    mappings = values.get("mappings", still_meant(job.mappings, columns))
     if headings is not job.headings or "mappings" in values:
         check_mappings(mappings, columns=columns, headings=headings)
     return values
@@ -190,11 +190,11 @@ def _plain_changes(
         if values["extra"].get("externalUserId", job.external_user_id) != job.external_user_id:
             gathered.add("extra.externalUserId", "can't be changed")
     if "filters" in body.given:
-        values["filters"] = _filters(body.filters)
+        values["filters"] = filters_of(body.filters)
         with gathered.check():
             check_filters(values["filters"], columns)
     if "mappings" in body.given:
-        values["mappings"] = _mappings(body.mappings)
+        values["mappings"] = mappings_of(body.mappings)
         with gathered.check():
             check_mappings(values["mappings"], columns=columns, headings=None)
     gathered.raise_any()
@@ -232,7 +232,7 @@ def _source_changes(
     }
 
 
-def _still_meant(
+def still_meant(
     mappings: Sequence[FieldMapping], columns: Sequence[Column]
 ) -> tuple[FieldMapping, ...]:
     """Without those of columns that the template has lost meanwhile."""
@@ -240,11 +240,13 @@ def _still_meant(
     return tuple(mapping for mapping in mappings if mapping.key in keys)
 
 
-def _filters(bodies: Sequence[FilterBody] | None) -> tuple[Filter, ...]:
+def filters_of(bodies: Sequence[FilterBody] | None) -> tuple[Filter, ...]:
+    """The filters that a body holds, not checked."""
     return tuple(body.filter() for body in bodies or ())
 
 
-def _mappings(bodies: Sequence[MappingBody] | None) -> tuple[FieldMapping, ...]:
+def mappings_of(bodies: Sequence[MappingBody] | None) -> tuple[FieldMapping, ...]:
+    """The mappings that a body holds, not checked; their paths in one spelling."""
     return tuple(
         FieldMapping(body.key, normalise_path(body.path), body.repeated) for body in bodies or ()
     )

@@ -164,17 +164,19 @@ class Problems:
         except Exception as error:
             if begun:  # the server cuts the connection, so that nobody takes it for complete
                 raise
-            await self._answer(error)(scope, receive, send)
+            await answer_to(error)(scope, receive, send)
 
-    def _answer(self, error: Exception) -> Response:
-        answer = problem_of(error) if isinstance(error, PipelineError) else None
-        if isinstance(error, HTTPException):
-            answer = Problem(error.status_code, error.detail, headers=error.headers)
-        if answer is None:
-            request_id = logs.bound_value("request_id")
-            logger.exception("Request %s failed", request_id)  # paths hold users' ids
-            answer = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, UNEXPECTED.format(request_id))
-        return answer
+
+def answer_to(error: Exception) -> Problem:
+    """The response for any error that was just raised; one that is not ours is logged."""
+    answer = problem_of(error) if isinstance(error, PipelineError) else None
+    if isinstance(error, HTTPException):
+        answer = Problem(error.status_code, error.detail, headers=error.headers)
+    if answer is None:
+        request_id = logs.bound_value("request_id")
+        logger.exception("Request %s failed", request_id)  # paths hold users' ids
+        answer = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, UNEXPECTED.format(request_id))
+    return answer
 
 
 def _methods_at(path: str, routes: Sequence[Route]) -> list[str]:

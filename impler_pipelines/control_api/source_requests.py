@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from impler_pipelines.control_api.schemas.feeds import InspectBody
+from impler_pipelines.control_api.schemas.feeds import FeedBody
 from impler_pipelines.control_api.schemas.import_jobs import ImportJobCreate, ImportJobUpdate
 from impler_pipelines.errors import FieldProblem, RequestInvalid
 from impler_pipelines.model import SourceAuth
@@ -14,7 +14,7 @@ from impler_pipelines.sources.urls import origin
 _NAME, _VALUE = "authHeaderName", "authHeaderValue"
 
 
-def read_source(body: ImportJobCreate | InspectBody) -> tuple[str, SourceAuth | None]:
+def read_source(body: ImportJobCreate | FeedBody) -> tuple[str, SourceAuth | None]:
     """The URL without userinfo, and the header to send: the one given, or the userinfo's.
 
     Raises ``UrlRefused`` and ``RequestInvalid``. Addresses are checked when they are dialled.

@@ -4,9 +4,10 @@ from impler_pipelines.extraction.detection import Candidate
 from impler_pipelines.extraction.limits import Limits
 from impler_pipelines.extraction.paths import normalise_path
 from impler_pipelines.extraction.reading import FeedReading, read_feed
-from impler_pipelines.extraction.record_batches import RecordStream, extract_records
+from impler_pipelines.extraction.record_batches import BATCH_ROWS, RecordStream, extract_records
 
 __all__ = [
+    "BATCH_ROWS",
     "Candidate",
     "FeedReading",
     "Limits",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 import pyarrow as pa
 
 from impler_pipelines.errors import MappingInvalid
-from impler_pipelines.extraction import Limits, RecordStream, extract_records
-from impler_pipelines.model import ImportPlan, Upload
+from impler_pipelines.extraction import BATCH_ROWS, Limits, RecordStream, extract_records
+from impler_pipelines.model import FieldMapping, ImportPlan, Upload
 from impler_pipelines.orchestration.attempts import Attempt
 from impler_pipelines.orchestration.limits import feed_limits
 from impler_pipelines.orchestration.references import FetchedFeed
@@ -41,7 +42,12 @@ def extract_to_artifact(
     schema = pa.schema([(mapping.key, pa.string()) for mapping in plan.mappings])
     with runtime.artifacts.open(feed.path) as source:
         stream = records_of(
-            source, plan, feed.content_type, feed_limits(runtime.settings), feed.upload
+            source,
+            record_path=plan.record_path,
+            fields=plan.mappings,
+            content_type=feed.content_type,
+            limits=feed_limits(runtime.settings),
+            upload=feed.upload,
         )
         with batch_writer(runtime.artifacts, path, schema) as writer:
             for batch in stream:
@@ -56,19 +62,26 @@ def extract_to_artifact(
 
 def records_of(
     source: BinaryIO,
-    plan: ImportPlan,
+    *,
+    record_path: str | None,
+    fields: Sequence[FieldMapping],
     content_type: str | None,
     limits: Limits,
     upload: Upload | None = None,
+    batch_rows: int = BATCH_ROWS,
 ) -> RecordStream | UploadStream:
-    """The mapped records of a feed, or of a file that was uploaded."""
+    """The mapped records of a feed, or of a file that was uploaded, which knows its record path.
+
+    They come in batches of at most ``batch_rows``.
+    """
     if upload is None:
         return extract_records(
             source,
-            record_path=plan.record_path or "",
-            fields=plan.mappings,
+            record_path=record_path or "",
+            fields=fields,
             content_type=content_type,
             limits=limits,
+            batch_rows=batch_rows,
         )
     # Most runs are of feeds: readers of workbooks are loaded for files alone.
     from impler_pipelines.extraction.uploads import extract_upload
@@ -76,10 +89,11 @@ def records_of(
     return extract_upload(
         source,
         record_path=upload.record_path,
-        fields=plan.mappings,
+        fields=fields,
         file_name=upload.file_name,
         content_type=upload.content_type,
         limits=limits,
+        batch_rows=batch_rows,
     )
 
 

@@ -83,7 +83,7 @@ def fetch_to_artifact(
             auth=plan.auth,
             state=known,
             turn=turn,
-            on_progress=lambda done: attempt.report(done, "bytes"),
+            on_progress=lambda done, _total: attempt.report(done, "bytes"),
         )
 
 

@@ -1,4 +1,4 @@
-"""The total time of one fetch: a clock, and a watchdog that hangs up when it runs out.
+"""The total time of one fetch: a clock, and a watchdog that hangs up when it runs out, or sooner.
 
 Socket timeouts bound one read, not the sum of them: a server that sends a byte now and then, in
 the headers, the TLS handshake or the body, would hold a run for ever. When the time is up the
@@ -19,15 +19,16 @@ T = TypeVar("T")
 
 
 class Deadline:
-    """``seconds`` from entering the context. ``expired`` says whether the watchdog has bitten."""
+    """``seconds`` from entering the context. ``expired`` says whether it has hung up."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.expired = False
         self._ends = time.monotonic() + seconds
         self._sockets: list[socket.socket] = []
+        self._waits: list[threading.Event] = []
         self._lock = threading.Lock()
-        self._timer = threading.Timer(seconds, self._hang_up)
+        self._timer = threading.Timer(seconds, self.hang_up)
         self._timer.daemon = True
 
     def __enter__(self) -> Deadline:
@@ -75,18 +76,22 @@ class Deadline:
         Raises ``TimeoutError`` when the time is up, and leaves the thread to end by itself.
         """
         box: _Box[T] = _Box()
-        thread = threading.Thread(target=box.fill, args=(work,), daemon=True)
-        thread.start()
-        thread.join(self.remaining)
-        if thread.is_alive():
-            raise TimeoutError("the time is up")
+        with self._lock:
+            self._waits.append(box.over)
+        threading.Thread(target=box.fill, args=(work,), daemon=True).start()
+        box.over.wait(0 if self.expired else self.remaining)
+        with self._lock:
+            self._waits.remove(box.over)
         return box.open()
 
-    def _hang_up(self) -> None:
+    def hang_up(self) -> None:
+        """The time is up from now on: end every read, and what ``bound`` waits for."""
         with self._lock:
             self.expired = True
             for sock in self._sockets:
                 _shut_down(sock)
+            for wait in self._waits:
+                wait.set()
 
 
 def _shut_down(sock: socket.socket) -> None:
@@ -97,9 +102,10 @@ def _shut_down(sock: socket.socket) -> None:
 
 
 class _Box(Generic[T]):
-    """Carries a result or an exception out of a thread."""
+    """Carries a result or an exception out of a thread; ``over``: it has one, or nobody waits."""
 
     def __init__(self) -> None:
+        self.over = threading.Event()
         self._results: list[T] = []
         self._error: BaseException | None = None
 
@@ -108,8 +114,11 @@ class _Box(Generic[T]):
             self._results.append(work())
         except BaseException as error:  # noqa: BLE001  it is raised again by ``open``
             self._error = error
+        self.over.set()
 
     def open(self) -> T:
         if self._error is not None:
             raise self._error
+        if not self._results:
+            raise TimeoutError("the time is up")
         return self._results[0]

@@ -20,6 +20,7 @@ from typing import BinaryIO
 from urllib.parse import urljoin
 
 import requests
+import urllib3
 from requests.utils import requote_uri
 
 from impler_pipelines import __version__
@@ -34,6 +35,7 @@ from impler_pipelines.sources.freshness import (
     may_be_remembered,
     shortest,
 )
+from impler_pipelines.sources.interruption import Interruption
 from impler_pipelines.sources.results import NOT_MODIFIED, FetchResult
 from impler_pipelines.sources.retry_after import parse_retry_after
 from impler_pipelines.sources.translation import translated
@@ -47,13 +49,13 @@ ACCEPT = (
     " application/xml;q=0.9, text/xml;q=0.9, */*;q=0.5"
 )
 ACCEPT_ENCODING = "gzip, deflate, br, zstd"  # what ``content_encoding`` opens
-_CHUNK_BYTES = 512 * 1024
+_CHUNK_BYTES = 64 * 1024
 _REDIRECTS = {301, 302, 303, 307, 308}
 _PERMANENT = {301, 308}
 _TRANSIENT = {408, 425, 429}
 _MAX_FEED_BYTES = "IMPLER_MAX_FEED_BYTES"
 
-Progress = Callable[[int], None]
+Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True)
@@ -77,17 +79,19 @@ def fetch(
     state: FeedState | None = None,
     turn: Turn = no_turns,
     on_progress: Progress | None = None,
+    interruption: Interruption | None = None,
 ) -> FetchResult:
     """GET ``url`` and write its body into ``into``, with ``state`` conditionally.
 
     ``auth`` goes before userinfo in the URL. ``turn`` is had at each host for as long as it is
     talked to; waiting for the first does not count for the timeout, and may take as long.
-    ``on_progress`` is told the bytes written so far. After an error ``into`` holds a part of the
-    body or none of it.
+    ``on_progress`` is told the bytes written so far, as they come in, and of how many; None where
+    the server does not say that, as with a Content-Encoding. An ``interruption`` hangs up at once.
+    After an error ``into`` holds a part of the body or none of it.
 
     Raises ``UrlRefused`` and ``AddressRefused``, ``RequestInvalid`` for an impossible auth header,
-    ``FeedRefused``, ``FeedUnavailable`` (with ``retry_after``), ``LimitExceeded``, and what
-    ``turn`` raises.
+    ``FeedRefused``, ``FeedUnavailable`` (with ``retry_after``), ``LimitExceeded``, ``Interrupted``,
+    and what ``turn`` raises.
     """
     check_url(url)
     bare, own_auth = split_userinfo(url)
@@ -96,9 +100,10 @@ def fetch(
         check_auth(auth)
     state = state or FeedState()
     first = state.moved_to or bare
+    interruption = interruption or Interruption()
     with Turns(turn) as turns:
         turns.go_to(first, seconds=policy.timeout_seconds)
-        with Deadline(policy.timeout_seconds) as deadline:
+        with Deadline(policy.timeout_seconds) as deadline, interruption.ending(deadline.hang_up):
             if first != bare:
                 kept = auth if origin(first) == origin(bare) else None
                 moved = _Fetch(first, policy, kept, state, deadline, turns)
@@ -230,13 +235,14 @@ class _Fetch:
             return self._answer(response, unchanged=True, body_hash=None, size=0)
         self._refuse_failures(response)
         digest, size = hashlib.sha256(), 0
+        total = _length_of(response)
         for chunk in self._body(response):
             size += len(chunk)
             self._deadline.check()
             digest.update(chunk)
             self._write(into, chunk)
             if on_progress is not None:
-                on_progress(size)
+                on_progress(size, total)
         body_hash = digest.hexdigest()
         unchanged = body_hash == self._state.body_hash
         return self._answer(response, unchanged=unchanged, body_hash=body_hash, size=size)
@@ -256,10 +262,8 @@ class _Fetch:
 
     def _body(self, response: requests.Response) -> Iterator[bytes]:
         encoding = response.headers.get("Content-Encoding")
-        length = response.headers.get("Content-Length", "")
         if not encoding:
-            if length.isascii() and length.isdigit():
-                self._check_size(int(length[:20]))
+            self._check_size(_length_of(response) or 0)
             return self._raw(response)
         # With its libraries it is needed for compressed bodies alone, and most runs get none.
         from impler_pipelines.sources.content_encoding import decoded
@@ -268,7 +272,7 @@ class _Fetch:
 
     def _raw(self, response: requests.Response) -> Iterator[bytes]:
         size = 0
-        for chunk in response.raw.stream(_CHUNK_BYTES, decode_content=False):
+        for chunk in _as_it_comes(response.raw):
             self._deadline.check()
             size += len(chunk)
             self._check_size(size)
@@ -313,6 +317,24 @@ class _Fetch:
     def _freshness(self, response: requests.Response) -> Freshness | None:
         now = dt.datetime.now(dt.UTC)
         return freshness(response.headers, asked_at=self._asked_at, answered_at=now)
+
+
+def _length_of(response: requests.Response) -> int | None:
+    """How long the body is by the server's word; None where it gives none (RFC 9112, 6.3)."""
+    headers = response.headers
+    length = headers.get("Content-Length", "")
+    if headers.get("Content-Encoding") or response.raw.chunked:
+        return None
+    return int(length[:20]) if length.isascii() and length.isdigit() else None
+
+
+def _as_it_comes(body: urllib3.HTTPResponse) -> Iterator[bytes]:
+    """What has arrived of ``body``, without waiting until there is more of it."""
+    if body.chunked:
+        yield from body.stream(_CHUNK_BYTES, decode_content=False)
+        return
+    while piece := body.read1(_CHUNK_BYTES, decode_content=False):
+        yield piece
 
 
 def _is_to_be_remembered(response: requests.Response, left: str, target: str) -> bool:

@@ -10,15 +10,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any, cast
 
+import psycopg
 from sqlalchemy import Connection, Engine, NullPool, create_engine, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from impler_pipelines.errors import HostBusy
+from impler_pipelines.sources.interruption import Interruption
 from impler_pipelines.store.engine import store_errors
 
 _OURS = 0x1A9E  # the first of the lock's two numbers, apart from other advisory locks
 _LOCK_TIMEOUT = "55P03"
+_CANCEL_SECONDS = 5.0
 # A host whose machine has gone is noticed within a minute and a half; PostgreSQL's own is hours.
 _KEEPALIVES = "-c tcp_keepalives_idle=60 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
 _HELD = text(
@@ -45,17 +49,23 @@ class HostTurns:
 
     @contextmanager
     def turn(
-        self, host: str, seconds: float, *, waiting: Callable[[str], None] = lambda _host: None
+        self,
+        host: str,
+        seconds: float,
+        *,
+        waiting: Callable[[str], None] = lambda _host: None,
+        interruption: Interruption | None = None,
     ) -> Iterator[None]:
         """A turn at ``host``, waited for at most ``seconds``; ``waiting`` is told if it must be.
 
-        Raises ``HostBusy`` when it does not come, ``StoreUnavailable`` when nobody can tell.
+        An ``interruption`` ends the waiting. Raises ``HostBusy`` when the turn does not come,
+        ``Interrupted``, and ``StoreUnavailable`` when nobody can tell.
         """
         with store_errors():
             connection = self._engine.connect()
         try:
             with store_errors():
-                _take(connection, host, seconds, waiting)
+                _take(connection, host, seconds, waiting, interruption or Interruption())
             yield
         finally:
             with suppress(DBAPIError):  # a connection that was lost has let go already
@@ -68,7 +78,11 @@ def is_busy(connection: Connection, host: str) -> bool:
 
 
 def _take(
-    connection: Connection, host: str, seconds: float, waiting: Callable[[str], None]
+    connection: Connection,
+    host: str,
+    seconds: float,
+    waiting: Callable[[str], None],
+    interruption: Interruption,
 ) -> None:
     key = _key(host)
     if connection.scalar(select(func.pg_try_advisory_xact_lock(_OURS, key))):
@@ -77,11 +91,19 @@ def _take(
     longest = str(max(1, round(seconds * 1000)))
     connection.execute(select(func.set_config("lock_timeout", longest, True)))
     try:
-        connection.execute(select(func.pg_advisory_xact_lock(_OURS, key)))
+        with interruption.ending(lambda: _give_up(connection)):
+            connection.execute(select(func.pg_advisory_xact_lock(_OURS, key)))
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) != _LOCK_TIMEOUT:
             raise
         raise HostBusy(host, seconds) from error
+
+
+def _give_up(connection: Connection) -> None:
+    """End what another thread waits for on ``connection``."""
+    driver = connection.connection.driver_connection
+    with suppress(psycopg.Error):  # the connection is gone: nobody waits on it
+        cast("psycopg.Connection[Any]", driver).cancel_safe(timeout=_CANCEL_SECONDS)
 
 
 def _key(host: str) -> int:

@@ -21,7 +21,12 @@ from impler_pipelines_tests.control_api.host_app import COLUMNS, FEED, MAPPINGS,
 from impler_pipelines_tests.feed_server import FeedServer
 
 SECRETS = ("hush", "s3cret", "Lamp", "ann", "token=")
-CHANGE_NOTHING = {("POST", "/v1/feeds/inspect"), ("POST", "/v1/schedules/preview")}
+CHANGE_NOTHING = {
+    ("POST", "/v1/feeds/inspect"),
+    ("POST", "/v1/feeds/preview"),
+    ("POST", "/v1/import-jobs/{jobId}/preview"),
+    ("POST", "/v1/schedules/preview"),
+}
 READS = {"GET", "HEAD", "OPTIONS"}
 
 

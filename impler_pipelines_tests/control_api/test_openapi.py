@@ -22,6 +22,7 @@ from schemathesis.engine import events, from_schema
 from impler_pipelines.control_api.app import create_app
 from impler_pipelines.control_api.pagination import encode_index, encode_moment
 from impler_pipelines.control_api.schemas.import_jobs import IMPORT_JOB_EXAMPLE
+from impler_pipelines.control_api.schemas.previews import FEED_PREVIEW_EXAMPLE
 from impler_pipelines.control_api.schemas.project_webhook import PROJECT_WEBHOOK_EXAMPLE
 from impler_pipelines.settings import Settings
 from impler_pipelines.store.engine import new_id
@@ -41,7 +42,9 @@ _READ_FEEDS = {
     ("POST", "/v1/import-jobs/{templateId}"),
     ("PUT", "/v1/import-jobs/{jobId}"),
     ("GET", "/v1/import-jobs/{jobId}/preview"),
+    ("POST", "/v1/import-jobs/{jobId}/preview"),
     ("POST", "/v1/feeds/inspect"),
+    ("POST", "/v1/feeds/preview"),
 }
 # `Allow` names the methods of a URL, as RFC 9110 has it. Two of the contract's path templates match
 # each of these URLs (an id of a template or of an import job, a user or a word), so it names more
@@ -63,7 +66,9 @@ _OF_RICHER_BODIES = {
     ("POST", "/v1/import-jobs/{templateId}"),
     ("PUT", "/v1/import-jobs/{jobId}"),
     ("PUT", "/v1/import-jobs/{jobId}/mappings"),
+    ("POST", "/v1/import-jobs/{jobId}/preview"),
     ("POST", "/v1/feeds/inspect"),
+    ("POST", "/v1/feeds/preview"),
     ("POST", "/v1/schedules/preview"),
     ("POST", "/v1/templates"),
     ("PUT", "/v1/templates/{templateId}"),
@@ -216,6 +221,8 @@ def test_every_answer_is_as_documented(
     # The examples' hosts, but for their addresses, are the one that serves here.
     near = promised.replace(IMPORT_JOB_EXAMPLE["url"], feed_server.url("/feed.xml"))
     near = near.replace(PROJECT_WEBHOOK_EXAMPLE["callbackUrl"], feed_server.url("/hook"))
+    if route == ("POST", "/v1/feeds/preview"):
+        near = near.replace(FEED_PREVIEW_EXAMPLE["templateId"], known["templateId"])
     document = narrowed(json.loads(near), route, known)
     asked = ask(document, route, url=url, access_key=access_key)
     assert asked.broken == [], "\n\n".join(dict.fromkeys(asked.broken))

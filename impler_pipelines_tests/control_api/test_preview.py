@@ -26,12 +26,14 @@ class TestPreview:
                 {"title": "Chair", "link": "https://shop.test/2", "price": None},
                 {"title": "Desk", "link": "https://shop.test/3", "price": 99.0},
             ],
+            "indexes": [0, 1, 2],
             "rejects": [],
             "records": 3,
             "filtered": 0,
             "valid": 3,
             "invalid": 0,
             "warnings": [],
+            "isPartial": False,
         }
 
     def test_shows_rejects_with_reasons(self, app: HostApp, feed_server: FeedServer) -> None:
@@ -55,13 +57,15 @@ class TestPreview:
         seen = app.ok("GET", preview(job, "?limit=7"))
         assert (len(seen["rows"]), len(seen["rejects"]), seen["records"]) == (7, 7, 40)
         assert [row["title"] for row in seen["rows"]] == [f"T{n}" for n in range(1, 14, 2)]
+        assert seen["indexes"] == list(range(1, 14, 2))
+        assert [reject["index"] for reject in seen["rejects"]] == list(range(0, 14, 2))
         app.refused(422, "GET", preview(job, "?limit=0"))
         app.refused(422, "GET", preview(job, "?limit=101"))
 
     def test_filters_hold(self, app: HostApp, feed_server: FeedServer) -> None:
         filters = [{"field": "title", "operation": "equals", "value": "Desk"}]
         seen = app.ok("GET", preview(app.import_job(feed_server, filters=filters)))
-        assert (seen["filtered"], seen["valid"]) == (2, 1)
+        assert (seen["filtered"], seen["valid"], seen["indexes"]) == (2, 1, [2])
 
     def test_dates_are_utc(self, app: HostApp, feed_server: FeedServer) -> None:
         columns = [*COLUMNS[:2], {"key": "price", "name": "When", "type": "Date"}]

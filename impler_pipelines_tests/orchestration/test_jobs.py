@@ -350,6 +350,16 @@ class TestAppend:
         assert chair["index"] == 1
         assert scene.rows() == [*FIRST_ROWS, ("/3", "Desk", 5.0)]
 
+    def test_previews_say_so_before_it_happens(self, scene: Scene) -> None:
+        scene.add_import_job(mode="append")
+        scene.run()
+        scene.serve(SECOND)
+        path = f"/v1/import-jobs/{scene.job_id}/preview"
+        for seen in (scene.api.ok("GET", path), scene.api.ok("POST", path, {})):
+            assert (seen["valid"], seen["indexes"]) == (1, [2])
+            assert [one["index"] for one in seen["rejects"]] == [0, 1]
+            assert "an earlier run" in seen["rejects"][0]["errors"][0]["message"]
+
     def test_a_key_that_comes_twice_has_one_reason(self, scene: Scene) -> None:
         scene.add_import_job(mode="append")
         scene.run()

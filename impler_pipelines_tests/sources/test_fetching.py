@@ -7,6 +7,8 @@ import socket
 import threading
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import BaseHTTPRequestHandler
 
 import brotli
 import pytest
@@ -54,6 +56,13 @@ def get(
 ) -> tuple[FetchResult, bytes]:
     into = io.BytesIO()
     return fetch(url, into, policy=policy, auth=auth, state=state), into.getvalue()
+
+
+_LENGTH_OF_TEN = {False: ("Content-Length", "30"), True: ("Transfer-Encoding", "chunked")}
+
+
+def _note(seen: list[tuple[int, int | None]], done: int, total: int | None) -> None:
+    seen.append((done, total))
 
 
 def raw_deflate(data: bytes) -> bytes:
@@ -118,10 +127,54 @@ class TestBody:
 
     def test_progress_is_told_in_bytes(self, server: Server) -> None:
         server.routes["/f"] = answer(body=BODY)
-        seen: list[int] = []
-        fetch(server.url("/f"), io.BytesIO(), policy=POLICY, on_progress=seen.append)
-        assert seen == sorted(seen)
-        assert seen[-1] == len(BODY)
+        seen: list[tuple[int, int | None]] = []
+        progress = partial(_note, seen)
+        fetch(server.url("/f"), io.BytesIO(), policy=POLICY, on_progress=progress)
+        assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+        assert seen[-1] == (len(BODY), len(BODY))
+
+    @pytest.mark.parametrize(
+        "response",
+        [
+            pytest.param(
+                b"Content-Length: %d\r\nContent-Encoding: gzip\r\n\r\n%b"
+                % (len(gzip.compress(BODY)), gzip.compress(BODY)),
+                id="a coding",
+            ),
+            pytest.param(
+                b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY),
+                id="chunks",
+            ),
+            pytest.param(b"\r\n" + BODY, id="up to the end"),
+        ],
+    )
+    def test_the_total_where_the_server_does_not_say_it(
+        self, server: Server, response: bytes
+    ) -> None:
+        server.routes["/f"] = raw(b"HTTP/1.1 200 OK\r\n" + response)
+        seen: list[tuple[int, int | None]] = []
+        progress = partial(_note, seen)
+        fetch(server.url("/f"), io.BytesIO(), policy=POLICY, on_progress=progress)
+        assert seen[-1] == (len(BODY), None)
+
+    @pytest.mark.parametrize("chunked", [False, True])
+    def test_progress_is_told_as_bytes_come(self, server: Server, chunked: bool) -> None:
+        """Each piece is sent once the one before has been told."""
+        told = threading.Semaphore(1)
+
+        def send(handler: BaseHTTPRequestHandler) -> None:
+            handler.send_response(200)
+            handler.send_header(*_LENGTH_OF_TEN[chunked])
+            handler.end_headers()
+            for _ in range(10):
+                assert told.acquire(timeout=20)
+                handler.wfile.write(b"3\r\nabc\r\n" if chunked else b"abc")
+            handler.wfile.write(b"0\r\n\r\n" if chunked else b"")
+
+        server.routes["/f"] = send
+        into = io.BytesIO()
+        fetch(server.url("/f"), into, policy=POLICY, on_progress=lambda *_: told.release())
+        assert into.getvalue() == b"abc" * 10
 
     @pytest.mark.parametrize(
         "response",

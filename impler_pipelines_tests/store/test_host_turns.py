@@ -6,8 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import NullPool, create_engine
 
-from impler_pipelines.errors import HostBusy
+from impler_pipelines.errors import HostBusy, Interrupted
+from impler_pipelines.sources.interruption import Interruption
 from impler_pipelines.store.host_turns import HostTurns, is_busy
+from impler_pipelines_tests.supervisor.waiting import until
 
 
 def test_one_at_a_time_has_a_turn_at_a_host(store_url: str) -> None:
@@ -52,6 +54,33 @@ def test_whoever_waits_too_long_is_told_so(store_url: str) -> None:
     assert waited == ["shop.example"]
     with turns.turn("shop.example", 0.1):
         pass
+
+
+def test_whoever_waits_can_be_interrupted(store_url: str) -> None:
+    turns, interruption = HostTurns(store_url), Interruption()
+
+    def interrupt(_host: str) -> None:
+        threading.Thread(target=_once_it_waits, args=(store_url, interruption)).start()
+
+    with (
+        turns.turn("shop.example", 1),
+        pytest.raises(Interrupted),
+        turns.turn("shop.example", 60, waiting=interrupt, interruption=interruption),
+    ):
+        pytest.fail("it had a turn")
+    with turns.turn("shop.example", 0.1):
+        pass
+
+
+def _once_it_waits(store_url: str, interruption: Interruption) -> None:
+    engine = create_engine(store_url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    waiting = (
+        "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database"
+        " WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()"
+    )
+    with engine.connect() as connection:
+        until(lambda: connection.exec_driver_sql(waiting).scalar(), "somebody waits")
+    interruption.interrupt()
 
 
 def test_a_turn_ends_with_an_error_inside(store_url: str) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from pydantic.alias_generators import to_camel
 
 from impler_pipelines.control_api.auth import ProjectId
@@ -15,7 +14,11 @@ from impler_pipelines.control_api.import_job_requests import (
     read_import_job,
     read_mappings,
 )
-from impler_pipelines.control_api.routes.parameters import FoundImportJob, FoundTemplate
+from impler_pipelines.control_api.routes.parameters import (
+    FoundImportJob,
+    FoundTemplate,
+    refuse_deleted,
+)
 from impler_pipelines.control_api.schemas.import_jobs import (
     ImportJobCreate,
     ImportJobRead,
@@ -24,14 +27,12 @@ from impler_pipelines.control_api.schemas.import_jobs import (
     MappingsReplace,
 )
 from impler_pipelines.control_api.schemas.problems import problems
-from impler_pipelines.control_api.schemas.runs import PreviewRead
-from impler_pipelines.control_api.store_access import ApiSettings, Store
+from impler_pipelines.control_api.store_access import Store
 from impler_pipelines.control_api.views import import_job_view, mapping_views
 from impler_pipelines.errors import FieldProblem, RequestInvalid, StateConflict
-from impler_pipelines.model import ImportJob, ImportJobStatus, SourceAuth, TemplateMode
-from impler_pipelines.orchestration.runtime import Runtime
+from impler_pipelines.model import SourceAuth, TemplateMode
 from impler_pipelines.store import import_jobs
-from impler_pipelines.store.plans import load_plan, stored_auth
+from impler_pipelines.store.plans import stored_auth
 from impler_pipelines.store.templates import columns_of
 
 router = APIRouter(prefix="/v1/import-jobs", tags=["Import jobs"])
@@ -83,7 +84,7 @@ def update_import_job(
     job: FoundImportJob, body: ImportJobUpdate, store: Store, feeds: Feeds
 ) -> ImportJobRead:
     """Change an import job: absent means unchanged, null clears. See the body for the rules."""
-    _refuse_deleted(job)
+    refuse_deleted(job)
     if not body.given:
         return import_job_view(job)
     if job.upload is not None and (others := body.given - _OF_UPLOADS):
@@ -133,38 +134,10 @@ def replace_mappings(job: FoundImportJob, body: MappingsReplace, store: Store) -
     """
     with store.transaction() as connection:
         locked = import_jobs.lock_import_job(connection, job.id)
-        _refuse_deleted(locked)
+        refuse_deleted(locked)
         columns = columns_of(connection, job.template_id)
         mappings = read_mappings(body.mappings, locked, columns)
         changed = import_jobs.update_import_job(
             connection, job.id, now=dt.datetime.now(dt.UTC), changes={"mappings": mappings}
         )
     return mapping_views(changed, columns)
-
-
-@router.get("/{jobId:segment}/preview", responses=problems(404, 409, 422, 502))
-def preview_import_job(
-    job: FoundImportJob,
-    store: Store,
-    feeds: Feeds,
-    settings: ApiSettings,
-    limit: Annotated[int, Query(ge=1, le=100)] = 5,
-) -> PreviewRead:
-    """What a run would load and refuse now: the current feed, mapped, with nothing written.
-
-    All of the feed is read, so that the counts are a run's; `limit` is how many rows, and how many
-    rejects, are shown.
-    """
-    _refuse_deleted(job)
-    if not job.mappings:
-        raise StateConflict("No column is mapped yet: map columns first.", status=job.status)
-    runtime = Runtime(settings)
-    with store.transaction() as connection:
-        plan = load_plan(connection, store.box, job.id)
-    found = feeds.preview(runtime, plan, limit=limit, upload=job.upload)
-    return PreviewRead.model_validate(found)
-
-
-def _refuse_deleted(job: ImportJob) -> None:
-    if job.status is ImportJobStatus.TERMINATED:
-        raise StateConflict("This import job was deleted: make a new one.", status=job.status)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import Depends, Path
 
 from impler_pipelines.control_api.auth import ProjectId
 from impler_pipelines.control_api.store_access import Store
-from impler_pipelines.model import ImportJob, Template
+from impler_pipelines.errors import StateConflict
+from impler_pipelines.model import ImportJob, ImportJobStatus, Template
 from impler_pipelines.store.import_jobs import get_import_job
 from impler_pipelines.store.templates import get_template
 
@@ -25,9 +27,22 @@ UserId = Annotated[
 ]
 
 
-def _template(template_id: TemplateId, project_id: ProjectId, store: Store) -> Template:
-    with store.transaction() as connection:
-        return get_template(connection, store.box, project_id=project_id, template_id=template_id)
+async def _template_finder(project_id: ProjectId, store: Store) -> Callable[[str], Template]:
+    def find(template_id: str) -> Template:
+        with store.transaction() as connection:
+            return get_template(
+                connection, store.box, project_id=project_id, template_id=template_id
+            )
+
+    return find
+
+
+# For ids in bodies. Raises ``NotFound`` for what is not the project's.
+FindTemplate = Annotated[Callable[[str], Template], Depends(_template_finder)]
+
+
+def _template(template_id: TemplateId, find_template: FindTemplate) -> Template:
+    return find_template(template_id)
 
 
 def _import_job(job_id: JobId, project_id: ProjectId, store: Store) -> ImportJob:
@@ -38,3 +53,9 @@ def _import_job(job_id: JobId, project_id: ProjectId, store: Store) -> ImportJob
 # Dependencies are resolved before the body is validated: what is not the project's is 404 first.
 FoundTemplate = Annotated[Template, Depends(_template)]
 FoundImportJob = Annotated[ImportJob, Depends(_import_job)]
+
+
+def refuse_deleted(job: ImportJob) -> None:
+    """Raise ``StateConflict`` for an import job that can be read, and no more than that."""
+    if job.status is ImportJobStatus.TERMINATED:
+        raise StateConflict("This import job was deleted: make a new one.", status=job.status)

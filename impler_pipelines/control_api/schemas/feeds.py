@@ -13,17 +13,22 @@ HeaderValue = Annotated[StrictStr, Field(max_length=8192)]
 Path = Annotated[StrictStr, Field(min_length=1, max_length=4096)]
 
 
-class InspectBody(Body):
+class FeedBody(Body):
+    """A feed to look at."""
+
+    url: Url
+    auth_header_name: HeaderName | None = None
+    auth_header_value: HeaderValue | None = Field(default=None, repr=False)
+    record_path: Path | None = None
+
+
+class InspectBody(FeedBody):
     """A feed to look at; with ``templateId``, columns are suggested for its headings."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"url": "https://shop.example/feed.xml"}]}
     )
 
-    url: Url
-    auth_header_name: HeaderName | None = None
-    auth_header_value: HeaderValue | None = Field(default=None, repr=False)
-    record_path: Path | None = None
     template_id: StrictStr | None = None
 
 
@@ -58,3 +63,44 @@ class FeedRead(Read):
     headings: list[HeadingRead]
     suggestions: list[SuggestionRead] | None = None
     warnings: list[str]
+
+
+# One line of the answer in JSON lines; OpenAPI 3.1 has no word for a body of many.
+EVENT_SCHEMA: dict[str, Any] = {
+    "description": "One line: events as it goes on, at most five a second; last the answer.",
+    "oneOf": [
+        {
+            "type": "object",
+            "description": "How many bytes have come, and of how many; null where nobody says.",
+            "required": ["event", "bytes", "totalBytes"],
+            "properties": {
+                "event": {"const": "fetching"},
+                "bytes": {"type": "integer"},
+                "totalBytes": {"type": ["integer", "null"]},
+            },
+        },
+        {
+            "type": "object",
+            "description": "How many records were read.",
+            "required": ["event", "records"],
+            "properties": {"event": {"const": "reading"}, "records": {"type": "integer"}},
+        },
+        {
+            "type": "object",
+            "required": ["event", "feed"],
+            "properties": {
+                "event": {"const": "done"},
+                "feed": {"$ref": "#/components/schemas/FeedRead"},
+            },
+        },
+        {
+            "type": "object",
+            "description": "The error's body, as other answers have it.",
+            "required": ["event", "problem"],
+            "properties": {
+                "event": {"const": "failed"},
+                "problem": {"$ref": "#/components/schemas/WebPageProblemRead"},
+            },
+        },
+    ],
+}

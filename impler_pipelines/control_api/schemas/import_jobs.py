@@ -75,8 +75,8 @@ class MappingEntry(Part):
     suggested_path: StrictStr | None = None
 
 
-_Mappings = Annotated[list[MappingBody], Field(max_length=1000)]
-_Filters = Annotated[list[FilterBody], Field(max_length=100)]
+Mappings = Annotated[list[MappingBody], Field(max_length=1000)]
+Filters = Annotated[list[FilterBody], Field(max_length=100)]
 
 
 class _Extra(Body):
@@ -102,12 +102,12 @@ class ImportJobCreate(_Extra):
     auth_header_name: HeaderName | None = None
     auth_header_value: HeaderValue | None = Field(default=None, repr=False)
     record_path: Path | None = None
-    mappings: _Mappings | None = None
+    mappings: Mappings | None = None
     interval: IntervalBody | None = None
     cron: Cron | None = None
     timezone: Zone | None = None
     ends_on: EndsOn | None = None
-    filters: _Filters | None = None
+    filters: Filters | None = None
     run_now: StrictBool = True
 
 
@@ -125,12 +125,12 @@ class ImportJobUpdate(_Extra):
     auth_header_name: HeaderName | None = None
     auth_header_value: HeaderValue | None = Field(default=None, repr=False)
     record_path: Path | None = None
-    mappings: _Mappings | None = None
+    mappings: Mappings | None = None
     interval: IntervalBody | None = None
     cron: Cron | None = None
     timezone: Zone | None = None
     ends_on: EndsOn | None = None
-    filters: _Filters | None = None
+    filters: Filters | None = None
 
 
 _MAPPINGS_SCHEMA: dict[str, Any] = {

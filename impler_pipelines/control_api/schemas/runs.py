@@ -59,18 +59,3 @@ class RejectRead(Read):
     index: int
     record: dict[str, str | None]
     errors: list[CellErrorRead]
-
-
-class PreviewRead(Read):
-    """What a run would load and refuse: the first of each, and how many there are.
-
-    Rows have the template's columns; dates are ISO 8601 in UTC.
-    """
-
-    rows: list[dict[str, UtcTime | bool | int | float | str | None]]
-    rejects: list[RejectRead]
-    records: int
-    filtered: int
-    valid: int
-    invalid: int
-    warnings: list[str]
