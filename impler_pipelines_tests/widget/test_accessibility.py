@@ -167,7 +167,7 @@ def test_german_sentences(app: HostApp, user: str, page: Page, feed_server: Feed
     widget.press("Weiter")
     widget.within.get_by_role("combobox", name="Zeiteinheit").select_option("weeks")
     widget.within.get_by_role("checkbox", name="Freitag").check()
-    expect(widget.within.get_by_text("Freitag")).to_be_visible()
+    expect(widget.within.get_by_text("am Montag und Freitag um 09:00")).to_be_visible()
 
 
 def test_texts_of_the_host_app_come_first(app: HostApp, user: str, page: Page) -> None:
@@ -195,9 +195,10 @@ def test_the_theme_follows_the_system(
 
 def settled(widget: Widget) -> None:
     """Wait until nothing moves any more: colours in between would be judged."""
-    widget.frame().wait_for_function(
-        "document.getAnimations().every((one) => one.playState !== 'running'"
-        " || one.effect.getComputedTiming().iterations === Infinity)"
+    widget.frame().evaluate(
+        """() => Promise.all(document.getAnimations()
+          .filter((one) => one.effect.getComputedTiming().iterations !== Infinity)
+          .map((one) => one.finished.catch(() => {})))"""
     )
 
 

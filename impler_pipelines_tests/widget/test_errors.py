@@ -50,7 +50,7 @@ def test_what_is_no_address_is_told_beside_the_field(
         pytest.param((404, {}, "gone"), "404", id="404"),
         pytest.param((500, {}, "oh"), "500", id="500"),
         pytest.param((401, {}, "who?"), "401", id="401"),
-        pytest.param((200, _XML, "Hello there."), "not XML", id="not-xml"),
+        pytest.param((200, _XML, "Hello there."), "not well-formed XML", id="not-xml"),
         pytest.param((200, _XML, "<rss><channel><item>"), "line 1", id="cut-off"),
         pytest.param((200, _XML, ""), "empty", id="empty"),
     ],
@@ -118,44 +118,44 @@ def test_a_slow_feed_can_be_cancelled(widget: Widget, feed_server: FeedServer) -
     widget.is_at(MAP)
 
 
-class TestOtherSettings:
-    @pytest.fixture(scope="class")
-    def strict_api(self, running_stack: RunningStack) -> Iterator[str]:
-        """As it is in production: no private addresses."""
-        with other_api(running_stack, IMPLER_ALLOW_PRIVATE_ADDRESSES="0") as url:
-            yield url
+@pytest.fixture(scope="module")
+def strict_api(running_stack: RunningStack) -> Iterator[str]:
+    """As it is in production: no private addresses."""
+    with other_api(running_stack, IMPLER_ALLOW_PRIVATE_ADDRESSES="0") as url:
+        yield url
 
-    @pytest.fixture(scope="class")
-    def hasty_api(self, running_stack: RunningStack) -> Iterator[str]:
-        """It waits for a feed for two seconds."""
-        with other_api(running_stack, IMPLER_FETCH_TIMEOUT_SECONDS="2") as url:
-            yield url
 
-    @pytest.mark.parametrize(
-        "url",
-        [
-            pytest.param("http://127.0.0.1/feed.xml", id="loopback"),
-            pytest.param("http://169.254.169.254/latest/meta-data/", id="metadata"),
-            pytest.param("http://[::1]/feed.xml", id="ipv6"),
-        ],
-    )
-    def test_a_refused_address(
-        self, strict_api: str, app: HostApp, user: str, page: Page, url: str
-    ) -> None:
-        template = app.template()
-        page.goto(app.page(template, app.session(template, user), api_url=strict_api))
-        widget = Widget(page).open()
-        widget.read(url)
-        expect(widget.alerts).to_contain_text("address")
-        expect(widget.address).to_have_attribute("aria-invalid", "true")
+@pytest.fixture(scope="module")
+def hasty_api(running_stack: RunningStack) -> Iterator[str]:
+    """It waits for a feed for two seconds."""
+    with other_api(running_stack, IMPLER_FETCH_TIMEOUT_SECONDS="2") as url:
+        yield url
 
-    def test_a_feed_that_takes_too_long(
-        self, hasty_api: str, app: HostApp, user: str, page: Page, feed_server: FeedServer
-    ) -> None:
-        feed_server.routes["/slow.xml"] = SlowFeed()
-        template = app.template()
-        page.goto(app.page(template, app.session(template, user), api_url=hasty_api))
-        widget = Widget(page).open()
-        widget.read(feed_server.url("/slow.xml"))
-        expect(widget.alerts).to_contain_text("The feed could not be read")
-        expect(widget.button("Try again")).to_be_visible()
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("http://127.0.0.1/feed.xml", id="loopback"),
+        pytest.param("http://169.254.169.254/latest/meta-data/", id="metadata"),
+        pytest.param("http://[::1]/feed.xml", id="ipv6"),
+    ],
+)
+def test_a_refused_address(strict_api: str, app: HostApp, user: str, page: Page, url: str) -> None:
+    template = app.template()
+    page.goto(app.page(template, app.session(template, user), api_url=strict_api))
+    widget = Widget(page).open()
+    widget.read(url)
+    expect(widget.alerts).to_contain_text("address")
+    expect(widget.address).to_have_attribute("aria-invalid", "true")
+
+
+def test_a_feed_that_takes_too_long(
+    hasty_api: str, app: HostApp, user: str, page: Page, feed_server: FeedServer
+) -> None:
+    feed_server.routes["/slow.xml"] = SlowFeed()
+    template = app.template()
+    page.goto(app.page(template, app.session(template, user), api_url=hasty_api))
+    widget = Widget(page).open()
+    widget.read(feed_server.url("/slow.xml"))
+    expect(widget.alerts).to_contain_text("The feed could not be read")
+    expect(widget.button("Try again")).to_be_visible()

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from impler_pipelines_tests.feed_server import FeedServer
+from impler_pipelines_tests.supervisor.waiting import until
 from impler_pipelines_tests.widget.feeds import PLAIN, SHOP, SHOP_ROWS
 from impler_pipelines_tests.widget.host_app import HostApp
 from impler_pipelines_tests.widget.widget_page import (
@@ -110,8 +111,10 @@ def test_the_element_shows_it_in_the_page_as_high_as_its_content(
     widget.read(url)
     widget.is_at(MAP)
     expect(widget.preview).to_be_visible()
-    widget.frame().wait_for_function(
-        "document.documentElement.scrollHeight <= window.innerHeight + 1"
+    frame = widget.frame()
+    until(
+        lambda: frame.evaluate("document.documentElement.scrollHeight <= innerHeight + 1"),
+        "a frame as high as what is in it",
     )
 
 

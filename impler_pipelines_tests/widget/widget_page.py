@@ -66,7 +66,7 @@ class Widget:
     def upload(self, name: str, content: bytes) -> None:
         """Step 1 of manual mode: choose a file."""
         with self.page.expect_file_chooser() as chooser:
-            self.press("Choose a file")
+            self.button("Choose a file").first.click()
         file: FilePayload = {"name": name, "mimeType": "text/csv", "buffer": content}
         chooser.value.set_files([file])
 
