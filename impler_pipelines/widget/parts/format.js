@@ -39,7 +39,7 @@ export function formats(locale) {
     /** A moment in the zone of a schedule, with its weekday. */
     momentIn: (iso, timeZone) => dateTime({
       timeZone, weekday: "long", day: "numeric", month: "long", year: "numeric",
-      hour: "2-digit", minute: "2-digit",
+      hour: "numeric", minute: "2-digit",
     }).format(new Date(iso)),
 
     /** `in 5 hours`, `3 days ago` */

@@ -24,7 +24,9 @@ export function RecordTable({ columns, records, label, withReasons = false }) {
           <tr>
             <th scope="col" class="number">${t("table.record")}</th>
             ${withReasons && html`<th scope="col">${t("table.why")}</th>`}
-            ${columns.map((column) => html`<th key=${column.key} scope="col">${column.name}</th>`)}
+            ${columns.map((column) => html`
+              <th key=${column.key} scope="col" class=${isFigure(column) ? "figure" : ""}>${column.name}</th>
+            `)}
           </tr>
         </thead>
         <tbody>
@@ -35,7 +37,9 @@ export function RecordTable({ columns, records, label, withReasons = false }) {
                 ${record.errors.length > 0 && html`<span class="sr-only">${t("table.refused")}</span>`}
               </th>
               ${withReasons && html`
-                <td class="why" lang="en" dir="auto">${record.errors.map((error) => error.message).join("; ")}</td>
+                <td class="why" lang="en">
+                  <bdi>${record.errors.map((error) => error.message).join("; ")}</bdi>
+                </td>
               `}
               ${columns.map((column) => html`
                 <${Cell} key=${column.key} record=${record} column=${column} setTip=${setTip} />
@@ -55,24 +59,24 @@ function Cell({ record, column, setTip }) {
   const { t, format } = useShell();
   const reasons = record.errors.filter((error) => error.column === column.key).map((error) => error.message);
   const text = shown(record.values[column.key], column, format, t);
-  if (!reasons.length) {
-    const isNumber = typeof record.values[column.key] === "number";
-    return html`<td class=${isNumber ? "figure" : ""} dir="auto">${text}</td>`;
-  }
+  const side = isFigure(column) ? "figure" : "";
+  if (!reasons.length) return html`<td class=${side}><bdi>${text}</bdi></td>`;
   const reason = reasons.join("; ");
   const show = (event) => setTip({ text: reason, ...beside(event.currentTarget) });
   const hide = () => setTip(null);
   return html`
-    <td class="bad" dir="auto">
+    <td class=${side}>
       <span
         class="bad-value" tabindex="0" role="note" aria-label=${t("table.refusedValue", { value: text, reason })}
         onMouseEnter=${show} onMouseLeave=${hide} onFocus=${show} onBlur=${hide}
       >
-        <${Icon} name="alert" /> ${text === "" ? t("table.missing") : text}
+        <${Icon} name="alert" /> <bdi>${text === "" ? t("table.missing") : text}</bdi>
       </span>
     </td>
   `;
 }
+
+const isFigure = (column) => column.type === "Number" || column.type === "Double";
 
 /** A place for a tip under the element, within the window. */
 function beside(element) {

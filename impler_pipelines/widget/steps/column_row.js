@@ -88,7 +88,7 @@ function About({ heading, records, suggestion }) {
     ${suggestion && html`
       <span class="tag suggested">${t(isUnsure ? "column.suggested.unsure" : "column.suggested")}</span>
     `}
-    ${sample !== undefined && html`<span class="sample" dir="auto">${sample}</span>`}
+    ${sample !== undefined && html`<span class="sample"><bdi>${sample}</bdi></span>`}
     <span class="presence">${presence(t, heading, records)}</span>
   `;
 }
@@ -101,8 +101,8 @@ function HeadingRow({ heading, records }) {
       <span class="heading-path" dir="ltr">${heading.label}</span>
       <span class="presence">${presence(t, heading, records)}</span>
     </span>
-    <span class="heading-line sample" dir="auto">
-      ${heading.samples.slice(0, 3).join("  ·  ") || t("column.noSample")}
+    <span class="heading-line sample">
+      <bdi>${heading.samples.slice(0, 3).join("  ·  ") || t("column.noSample")}</bdi>
     </span>
   `;
 }

@@ -94,7 +94,6 @@ export function Configure(props) {
             />
           `}
         <//>
-        <${Authentication} ...${props} isDisabled=${inspection.isReading} onChange=${inspection.forget} />
         ${inspection.isReading && html`
           <${InspectionProgress} progress=${inspection.progress} onCancel=${inspection.cancel} />
         `}
@@ -114,6 +113,7 @@ export function Configure(props) {
             </div>
           <//>
         `}
+        <${Authentication} ...${props} isDisabled=${inspection.isReading} onChange=${inspection.forget} />
       </main>
       <${StepFooter} onBack=${onBack}>
         <button type="submit" class="button primary" disabled=${inspection.isReading}>
@@ -208,7 +208,7 @@ function Authentication(props) {
           `)}
         </fieldset>
         ${edited && authKind === "none" && html`<p class="hint">${t("auth.kept")}</p>`}
-        ${authKind !== "none" && isAuthLost && html`<p class="hint">${t(`auth.${authKind}.needed`)}</p>`}
+        ${authKind !== "none" && isAuthLost && draft.feed && html`<p class="hint">${t(`auth.${authKind}.needed`)}</p>`}
         ${authKind === "basic" && html`
           <div class="pair">
             <${Field} id="auth-basic" label=${t("auth.user")}>${input("user")}<//>
@@ -228,7 +228,7 @@ function Authentication(props) {
             <//>
           </div>
         `}
-        <p class="hint">${t("auth.hint")}</p>
+        ${authKind !== "none" && html`<p class="hint">${t("auth.hint")}</p>`}
       </div>
     </details>
   `;

@@ -89,7 +89,7 @@ function Ahead({ kind, job }) {
   const { t, format } = useShell();
   if (kind === "uploaded") return null;
   return html`
-    <p class="ahead">
+    <p class="next-run">
       <${Icon} name="clock" />
       ${job.nextRun
         ? t("outcome.next", { moment: format.momentIn(job.nextRun, job.timezone), away: format.fromNow(job.nextRun) })

@@ -79,7 +79,7 @@ function Reasons({ rejects, count, columns }) {
         ${shown.map((reject) => html`
           <li key=${reject.index}>
             <span class="reason-record">${t("preview.record", { number: reject.index + 1 })}</span>
-            <span lang="en" dir="auto">${reject.errors.map((error) => error.message).join("; ")}</span>
+            <bdi lang="en">${reject.errors.map((error) => error.message).join("; ")}</bdi>
           </li>
         `)}
       </ul>

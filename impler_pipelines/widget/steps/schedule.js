@@ -51,8 +51,10 @@ export function Schedule(props) {
         <h1 tabindex="-1" ref=${heading}>${t("schedule.title")}</h1>
         <p class="lead">${t("schedule.lead")}</p>
         <${Interval} fields=${fields} set=${set} problems=${problems} />
-        <${Zone} fields=${fields} set=${set} error=${problems.timezone} />
-        <${End} fields=${fields} set=${set} error=${problems.endsOn} />
+        <div class="pair">
+          <${Zone} fields=${fields} set=${set} error=${problems.timezone} />
+          <${End} fields=${fields} set=${set} error=${problems.endsOn} />
+        </div>
         ${isElsewhere
           ? html`<${ProblemNotice} problem=${problem} onRetry=${again} />`
           : html`
@@ -106,24 +108,29 @@ function Interval({ fields, set, problems }) {
           `)}
         </select>
         ${unit === "months" && html`
-          <label for="day">${t("schedule.onDay")}</label>
-          <select
-            id="day" class="input" value=${dayOfMonth}
-            onChange=${(event) => set({ dayOfMonth: Number(event.target.value) })}
-          >
-            ${days.map((day) => html`
-              <option key=${day} value=${day} selected=${day === dayOfMonth}>
-                ${day === LAST_DAY ? t("schedule.lastDay") : t("number", { number: day })}
-              </option>
-            `)}
-          </select>
+          <span class="together">
+            <label for="day">${t("schedule.onDay")}</label>
+            <select
+              id="day" class="input" value=${dayOfMonth}
+              onChange=${(event) => set({ dayOfMonth: Number(event.target.value) })}
+            >
+              ${days.map((day) => html`
+                <option key=${day} value=${day} selected=${day === dayOfMonth}>
+                  ${day === LAST_DAY ? t("schedule.lastDay") : t("number", { number: day })}
+                </option>
+              `)}
+            </select>
+          </span>
         `}
         ${["days", "weeks", "months"].includes(unit) && html`
-          <label for="at">${t("schedule.at")}</label>
-          <input
-            type="time" id="at" class="input time" value=${at} aria-invalid=${problems["interval.at"] ? "true" : null}
-            onInput=${(event) => set({ at: event.target.value })}
-          />
+          <span class="together">
+            <label for="at">${t("schedule.at")}</label>
+            <input
+              type="time" id="at" class="input time" value=${at}
+              aria-invalid=${problems["interval.at"] ? "true" : null}
+              onInput=${(event) => set({ at: event.target.value })}
+            />
+          </span>
         `}
         ${unit === "cron" && html`
           <input
