@@ -13,8 +13,8 @@ export function LoadingShell({ children }) {
         ${isDialog && html`<${CloseButton} onClick=${close} />`}
       </header>
       <main class="frame-main">
-        <p class="sr-only" role="status">${t("loading")}</p>
-        ${children || html`<${Skeleton} lines=${4} />`}
+        <h1 class="sr-only">${t("title")}</h1>
+        ${children || html`<p class="sr-only" role="status">${t("loading")}</p><${Skeleton} lines=${4} />`}
       </main>
     </div>
   `;

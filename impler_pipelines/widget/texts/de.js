@@ -1,6 +1,7 @@
 /** Deutsch. Die Schlüssel sind die von `en.js`; `sentence.…` sagt Zeitpläne in Worten. */
 export default {
   number: "{number}",
+  title: "Import",
   loading: "Wird geladen …",
 
   "action.back": "Zurück",
@@ -332,7 +333,7 @@ export default {
   "status.PAUSED": "Angehalten",
   "status.COMPLETED": "Abgeschlossen",
   "status.TERMINATED": "Gelöscht",
-  "status.BUSY": "Importiert",
+  "status.BUSY": "Läuft gerade",
   "status.FAILING": "Gestört",
   "status.MAPPING.means": "Er läuft, sobald alle Pflichtspalten zugeordnet sind.",
   "status.SCHEDULING.means": "Er läuft, sobald er einen Zeitplan hat.",

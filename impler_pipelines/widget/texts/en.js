@@ -4,6 +4,7 @@
  */
 export default {
   number: "{number}",
+  title: "Import",
   loading: "Loading …",
 
   "action.back": "Back",
