@@ -17,8 +17,9 @@ const SPARE_ROWS = 4;
  * @param {{
  *   id: string, options: Option[], value: string|null, onChoose: (value: string|null) => void,
  *   row: (option: Option) => unknown, rowHeight: number, listLabel: string, placeholder?: string,
- *   clearLabel?: string, attributes?: object,
- * }} props with `clearLabel` the value can be taken away; `attributes` go to the field
+ *   clearLabel?: string, dir?: "ltr", attributes?: object,
+ * }} props with `clearLabel` the value can be taken away; `dir` is that of the options' labels, where
+ *   it is not the page's; `attributes` go to the field
  */
 export function Combobox(props) {
   const { id, options, value, onChoose, row, rowHeight, listLabel, placeholder, clearLabel } = props;
@@ -72,7 +73,7 @@ export function Combobox(props) {
 
   const optionId = (index) => `${id}-option-${index}`;
   return html`
-    <div class="combobox">
+    <div class="combobox" dir=${props.dir ?? null}>
       <input
         type="text" role="combobox" id=${id} ref=${field} class="input" autocomplete="off" spellcheck=${false}
         aria-expanded=${String(isOpen)} aria-controls=${`${id}-list`} aria-autocomplete="list"

@@ -9,7 +9,7 @@ export function LoadingShell({ children }) {
   return html`
     <div class="frame">
       <header class="frame-head">
-        <span class="skeleton line" />
+        <span class="frame-title">${!children && html`<span class="skeleton line" aria-hidden="true" />`}</span>
         ${isDialog && html`<${CloseButton} onClick=${close} />`}
       </header>
       <main class="frame-main">
@@ -46,7 +46,7 @@ export function Progress({ share, label }) {
       class=${percent == null ? "progress moving" : "progress"} role="progressbar" aria-label=${label}
       aria-valuemin="0" aria-valuemax="100" aria-valuenow=${percent}
     >
-      <span style=${percent == null ? {} : { inlineSize: `${percent}%` }} />
+      <span style=${percent == null ? {} : { transform: `scaleX(${share})` }} />
     </div>
   `;
 }

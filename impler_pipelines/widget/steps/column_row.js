@@ -41,6 +41,7 @@ export function ColumnRow({ column, options, records, mapping, suggestion, probl
       <div class="column-choice">
         <${Combobox}
           id=${id} options=${options} value=${mapping?.path ?? null} onChoose=${choose} rowHeight=${ROW_HEIGHT}
+          dir="ltr"
           row=${(option) => html`<${HeadingRow} heading=${option} records=${records} />`}
           listLabel=${t("column.headings", { name: column.name })} placeholder=${t("column.choose")}
           clearLabel=${t("column.clear", { name: column.name })}
@@ -48,7 +49,6 @@ export function ColumnRow({ column, options, records, mapping, suggestion, probl
             "aria-describedby": `${id}-about`,
             "aria-invalid": problem ? "true" : null,
             "aria-required": column.isRequired ? "true" : null,
-            dir: "ltr",
           }}
         />
         <p class="column-about" id=${`${id}-about`}>
