@@ -66,13 +66,13 @@ class HostApp:
     def template(
         self, columns: Sequence[Mapping[str, Any]] = COLUMNS, *, mode: str = "automatic"
     ) -> str:
-        """The id of a new template, whose rows go to a table of its own name."""
-        name = f"products_{secrets.token_hex(6)}"
+        """The id of a new template, whose rows go to a table of its own."""
+        table = f"products_{secrets.token_hex(6)}"
         body = {
-            "name": name,
+            "name": "Products",
             "mode": mode,
             "columns": list(columns),
-            "destinations": [{"type": "sql", "table": name, "mode": "upsert"}],
+            "destinations": [{"type": "sql", "table": table, "mode": "upsert"}],
         }
         return str(self.call("POST", "/v1/templates", body, status=201)["_id"])
 
@@ -124,8 +124,10 @@ class HostApp:
 
     def rows(self, template_id: str, columns: Sequence[str]) -> list[tuple[Any, ...]]:
         """What PostgreSQL holds for the template, in the order of the first column."""
-        table = self.call("GET", f"/v1/templates/{template_id}")["name"]
+        (destination,) = self.call("GET", f"/v1/templates/{template_id}")["destinations"]
         names = sql.SQL(", ").join(map(sql.Identifier, columns))
-        query = sql.SQL("SELECT {} FROM imports.{} ORDER BY 1").format(names, sql.Identifier(table))
+        query = sql.SQL("SELECT {} FROM imports.{} ORDER BY 1").format(
+            names, sql.Identifier(destination["table"])
+        )
         with psycopg.connect(Settings(home=self.stack.home).plain_store_url) as connection:
             return connection.execute(query).fetchall()

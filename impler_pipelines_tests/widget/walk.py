@@ -7,7 +7,6 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from impler_pipelines_tests.end_to_end.shop import NOT_DUE
 from impler_pipelines_tests.feed_server import FeedServer
 from impler_pipelines_tests.widget.feeds import SHOP, WEB_PAGE
 from impler_pipelines_tests.widget.host_app import HostApp
@@ -31,10 +30,11 @@ class Walk:
     ) -> None:
         self._app, self._user, self._feeds = app, user, feeds
         self._page, self._look, self._options = page, look, options
+        self._template = app.template()
 
     def steps(self) -> None:
         """A new import of a feed, with what can go wrong on the way; nothing is started."""
-        widget = self._dialog(self._app.template())
+        widget = self._dialog(self._template)
         self._look("configure", widget)
         widget.read("shop")
         expect(widget.alerts).to_be_visible()
@@ -54,6 +54,8 @@ class Walk:
         widget.is_at(MAP)
         expect(widget.preview).to_be_visible()
         self._look("map", widget)
+        widget.preview.scroll_into_view_if_needed()
+        self._look("map-preview", widget)
         widget.column("Price").click()
         expect(widget.within.get_by_role("option").first).to_be_visible()
         self._look("map-headings", widget)
@@ -93,20 +95,19 @@ class Walk:
 
     def imports(self) -> None:
         """My imports: none, several, a deletion, a history."""
-        template = self._app.template()
-        widget = self._in_place(template)
+        widget = self._in_place(self._app.template())
         widget.is_at("No imports yet")
         self._look("imports-none", widget)
-        self._make(template)
-        widget = self._in_place(template)
+        self._make()
+        widget = self._in_place(self._template)
         expect(widget.text("Paused")).to_be_visible()
-        expect(widget.text("Active")).to_be_visible()
+        expect(widget.text("Active").first).to_be_visible()
         self._look("imports", widget)
         widget.within.get_by_role("button", name="Delete").first.click()
         expect(widget.button("Keep it")).to_be_focused()
         self._look("imports-delete", widget)
         widget.press("Keep it")
-        widget.within.get_by_role("button", name="History of").first.click()
+        widget.within.get_by_role("button", name="History of").last.click()
         widget.is_at("History")
         self._look("history", widget)
 
@@ -129,14 +130,14 @@ class Walk:
         self._page.goto(self._app.page(template, token, imports=True, **self._options))
         return Widget(self._page)
 
-    def _make(self, template: str) -> None:
-        path = f"/v1/import-jobs/{template}"
-        for name in ("products", "news"):
+    def _make(self) -> None:
+        path = f"/v1/import-jobs/{self._template}"
+        for name in ("lamps", "chairs"):
             body = {
                 "url": self._feeds.serve(f"/{name}.xml", SHOP),
                 "externalUserId": self._user,
                 "runNow": False,
-                "interval": NOT_DUE,
+                "interval": {"every": 12, "unit": "hours"},
                 "mappings": [
                     {"key": "title", "path": "rss > channel > item > title"},
                     {"key": "link", "path": "rss > channel > item > link"},
