@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from impler_pipelines.model import ImportJob, Run
+    from impler_pipelines.store.audit import AuditEntry
     from impler_pipelines.store.projects import AccessKey
 
 app = typer.Typer(
@@ -185,7 +186,7 @@ def audit(
         return
     header = ["at", "project", "who", "did", "to", "outcome"]
     rows: list[list[Any]] = [
-        [e.at, e.project, e.actor, e.action, _in_words(e.objects), _in_words(e.outcome)]
+        [e.at, e.project, _who(e), e.action, _in_words(e.objects), _in_words(e.outcome)]
         for e in found
     ]
     _print_table(f"{len(found)} changes (times in UTC)", header, rows)
@@ -489,6 +490,10 @@ def _key_json(key: AccessKey) -> dict[str, Any]:
     return shown
 
 
+def _who(entry: AuditEntry) -> str:
+    return f"{entry.session_user}, by {entry.actor}" if entry.session_user else entry.actor
+
+
 def _end_of(key: AccessKey) -> str:
     end = key.revoked_at or dt.datetime.max.replace(tzinfo=dt.UTC)
     verb = "ends" if end > dt.datetime.now(dt.UTC) else "ended"
@@ -515,7 +520,7 @@ def _json_value(value: Any) -> Any:
 def _job_json(job: ImportJob) -> dict[str, Any]:
     from impler_pipelines.control_api.views import import_job_summary
 
-    return import_job_summary(job).model_dump(mode="json", by_alias=True)
+    return import_job_summary(job, None).model_dump(mode="json", by_alias=True)
 
 
 @contextmanager

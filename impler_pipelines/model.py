@@ -284,6 +284,7 @@ class ImportJob:
     created_at: dt.datetime
     updated_at: dt.datetime
     upload: Upload | None = None
+    last_error_internal: bool = False
 
 
 @dataclass(frozen=True)
@@ -303,7 +304,8 @@ class Run:
     ``deletions_held``: how many rows a mirror was stopped from deleting; ``deletions_confirmed``:
     how many this run may delete, whatever their share. ``rejects_of`` names the run whose rejects
     alone this one runs again. ``retried_after``: so many attempts it had when it was last asked
-    for again.
+    for again. ``asked_by``: ``api``, ``session``, ``cli`` and so on; None for a schedule's tick.
+    ``error_internal``: the error tells of the destination, or of a fault here.
     """
 
     id: str
@@ -334,6 +336,9 @@ class Run:
     rejects_of: str | None = None
     upload: Upload | None = None
     retried_after: int | None = None
+    asked_by: str | None = None
+    access_key_id: str | None = None
+    error_internal: bool = False
 
 
 @dataclass(frozen=True)

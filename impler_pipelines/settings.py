@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     max_requests_per_minute: Annotated[
         Annotated[int, Field(gt=0)] | None, BeforeValidator(_number_or_none)
     ] = 6000
+    session_seconds: int = Field(default=3600, gt=0, le=86_400)
     max_feed_bytes: int = Field(default=2 * GIB, gt=0)
     fetch_timeout_seconds: float = Field(default=300, gt=0)
     max_run_seconds: float = Field(default=7200, gt=0)

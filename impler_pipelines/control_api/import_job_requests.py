@@ -15,6 +15,7 @@ from impler_pipelines.control_api.schemas.import_jobs import (
     MappingBody,
     MappingEntry,
 )
+from impler_pipelines.control_api.schemas.sessions import SessionCreate
 from impler_pipelines.control_api.source_requests import changed_source, read_source
 from impler_pipelines.control_api.timings import (
     TIMING_FIELDS,
@@ -55,7 +56,7 @@ def read_import_job(
     url, auth = body.url, None
     filters, mappings = filters_of(body.filters), mappings_of(body.mappings)
     with gathered.check():
-        user = _external_user_id(body)
+        user = external_user_id_of(body)
     with gathered.check():
         url, auth = read_source(body)
     with gathered.check():
@@ -164,7 +165,8 @@ def _problems_at(
     return []
 
 
-def _external_user_id(body: ImportJobCreate) -> str:
+def external_user_id_of(body: ImportJobCreate | SessionCreate) -> str:
+    """The user that a body names, beside ``extra`` or in it. Raises ``RequestInvalid``."""
     inside = (body.extra or {}).get("externalUserId")
     if body.external_user_id is not None:
         if inside is not None and inside != body.external_user_id:

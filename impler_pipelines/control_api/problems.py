@@ -43,6 +43,10 @@ from impler_pipelines.errors import (
 logger = logging.getLogger(__name__)
 
 UNEXPECTED = "Something went wrong on our side. The log says what, at request_id={}."
+# In place of what would tell a host app's user of the destination.
+NOT_FOR_USERS = (
+    "Something is wrong with where the rows go. Whoever runs this application can see what."
+)
 
 _STATUS: Mapping[type[PipelineError], HTTPStatus] = {
     NotFound: HTTPStatus.NOT_FOUND,
@@ -115,7 +119,10 @@ def install(app: FastAPI, routes: Sequence[Route]) -> None:
     """Give every error that leaves an endpoint the one body; ``routes`` are for ``Allow``."""
 
     @app.exception_handler(PipelineError)
-    async def tell_pipeline_error(_: Request, error: PipelineError) -> Response:
+    async def tell_pipeline_error(request: Request, error: PipelineError) -> Response:
+        by_session = getattr(request.state, "session", None) is not None
+        if by_session and isinstance(error, DestinationRefused | DestinationUnavailable):
+            return Problem(HTTPStatus.BAD_GATEWAY, NOT_FOR_USERS)
         answer = problem_of(error)
         if answer is None:
             raise error

@@ -60,7 +60,7 @@ class RequestLog:
     def _report(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path_format", _UNROUTED)
         self._metrics.count(method=scope["method"], route=route, status=status, seconds=seconds)
-        parameters = scope.get("path_params", {})
+        parameters, state = scope.get("path_params", {}), scope.get("state", {})
         logs.note(
             "request.answered",
             level=_level(scope["path"], status),
@@ -68,8 +68,9 @@ class RequestLog:
             route=route,
             status=status,
             ms=seconds * 1000,
-            project_id=scope.get("state", {}).get("project_id"),
-            access_key_id=scope.get("state", {}).get("access_key_id"),
+            by="session" if "session" in state else "api",
+            project_id=state.get("project_id"),
+            access_key_id=state.get("access_key_id"),
             **{
                 field: parameters[name]
                 for name, field in _IDS_IN_PATHS.items()

@@ -13,6 +13,8 @@ from impler_pipelines.control_api.feed_reading import FeedReader
 from impler_pipelines.control_api.gathering import Gathered
 from impler_pipelines.control_api.plain_json import parse_object
 from impler_pipelines.control_api.schemas.import_jobs import MappingBody
+from impler_pipelines.control_api.session_bodies import own_extra, own_user
+from impler_pipelines.control_api.sessions import Session
 from impler_pipelines.errors import FeedUnreadable, LimitExceeded, RequestInvalid
 from impler_pipelines.extraction import FeedReading, normalise_path
 from impler_pipelines.model import Column, FieldMapping, Heading, Upload
@@ -40,8 +42,12 @@ def read_form(
     extra: str | None,
     mappings: str | None,
     columns: Sequence[Column],
+    session: Session | None,
 ) -> Form:
-    """The form's fields. Raises ``RequestInvalid`` with all that is wrong with them."""
+    """The form's fields. Raises ``RequestInvalid`` with all that is wrong with them.
+
+    With a session, user and ``extra`` are held to it (HTTP 403).
+    """
     gathered = Gathered()
     values: dict[str, Any] | None = None
     mapped: tuple[FieldMapping, ...] | None = None
@@ -50,6 +56,9 @@ def read_form(
     with gathered.check():
         mapped = None if mappings is None else _mappings(mappings)
         check_mappings(mapped or (), columns=columns, headings=None)
+    if session is not None:
+        external_user_id = own_user(external_user_id, session)
+        values = own_extra(values, session) if values or session.extra else values
     user = external_user_id or (values or {}).get("externalUserId")
     if not isinstance(user, str) or not 1 <= len(user) <= _USER_LENGTH or "\0" in user:
         gathered.add("externalUserId", f"is required: a text of 1 to {_USER_LENGTH} characters")

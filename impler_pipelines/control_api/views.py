@@ -5,23 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from impler_pipelines.control_api.problems import NOT_FOR_USERS
 from impler_pipelines.control_api.schemas.import_jobs import (
     ImportJobRead,
     ImportJobSummary,
     MappingRead,
 )
 from impler_pipelines.control_api.schemas.project_webhook import ProjectWebhookRead
+from impler_pipelines.control_api.schemas.runs import RunRead
 from impler_pipelines.control_api.schemas.templates import (
     TableRead,
     TemplateRead,
     WebhookRead,
 )
+from impler_pipelines.control_api.sessions import Session
 from impler_pipelines.mapping.suggestions import suggest
 from impler_pipelines.model import (
     Column,
     Destination,
     ImportJob,
     Interval,
+    Run,
     SqlDestination,
     Template,
     WebhookDestination,
@@ -68,14 +72,24 @@ def _shown(webhook: WebhookDestination) -> dict[str, Any]:
     return shown
 
 
-def import_job_view(job: ImportJob) -> ImportJobRead:
-    """An import job with its headings."""
-    return ImportJobRead(**_fields(job), headings=list(job.headings))
+def import_job_view(job: ImportJob, session: Session | None) -> ImportJobRead:
+    """An import job with its headings, for whoever asks: see ``_fields``."""
+    return ImportJobRead(**_fields(job, session), headings=list(job.headings))
 
 
-def import_job_summary(job: ImportJob) -> ImportJobSummary:
+def import_job_summary(job: ImportJob, session: Session | None) -> ImportJobSummary:
     """An import job as lists show it."""
-    return ImportJobSummary(**_fields(job))
+    return ImportJobSummary(**_fields(job, session))
+
+
+def run_view(run: Run, waits_for: str | None, session: Session | None) -> RunRead:
+    """A run, with the host that it waits for; a session is shown no error that tells of more."""
+    return RunRead.model_validate(run).model_copy(
+        update={
+            "waits_for": waits_for,
+            "error": _error(run.error, run.error_internal, session),
+        }
+    )
 
 
 def mapping_views(job: ImportJob, columns: Sequence[Column]) -> list[MappingRead]:
@@ -96,7 +110,9 @@ def mapping_views(job: ImportJob, columns: Sequence[Column]) -> list[MappingRead
     ]
 
 
-def _fields(job: ImportJob) -> dict[str, Any]:
+def _fields(job: ImportJob, session: Session | None) -> dict[str, Any]:
+    """A session is shown no ``extra``, which is between host app and destinations, and no error
+    that tells of those."""
     timing = timing_of(job)
     return {
         "id": job.id,
@@ -104,7 +120,7 @@ def _fields(job: ImportJob) -> dict[str, Any]:
         "url": job.url or None,
         "file_name": job.upload.file_name if job.upload else None,
         "external_user_id": job.external_user_id,
-        "extra": job.extra,
+        "extra": {} if session else job.extra,
         "record_path": job.record_path,
         "status": job.status,
         "interval": _interval(job.interval),
@@ -120,11 +136,15 @@ def _fields(job: ImportJob) -> dict[str, Any]:
         "invalid_records": job.invalid_records,
         "consecutive_failures": job.consecutive_failures,
         "failing_since": job.failing_since,
-        "last_error": job.last_error,
+        "last_error": _error(job.last_error, job.last_error_internal, session),
         "last_run": job.last_run,
         "created_at": job.created_at,
         "updated_at": job.updated_at,
     }
+
+
+def _error(error: str | None, internal: bool, session: Session | None) -> str | None:
+    return NOT_FOR_USERS if session and internal and error is not None else error
 
 
 def _interval(interval: Interval | None) -> dict[str, Any] | None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from impler_pipelines.destinations.engines import CheckAddress
-from impler_pipelines.errors import DestinationUnavailable, FeedUnavailable
+from impler_pipelines.errors import (
+    DestinationRefused,
+    DestinationUnavailable,
+    FeedUnavailable,
+    UrlRefused,
+)
 from impler_pipelines.sources import check_address
 
 
 def address_check(*, allow_private: bool) -> CheckAddress:
     """A ``check_address`` for ``open_destination``: public addresses alone unless it says else.
 
-    It raises ``AddressRefused`` or ``UrlRefused``, and ``DestinationUnavailable`` for a name that
-    can't be resolved now.
+    It raises ``DestinationRefused``, and ``DestinationUnavailable`` for a name that can't be
+    resolved now.
     """
 
     def check(host: str, port: int) -> list[str]:
@@ -20,6 +25,8 @@ def address_check(*, allow_private: bool) -> CheckAddress:
             found = check_address(host, port, url=shown, allow_private=allow_private)
         except FeedUnavailable as error:  # the guard's word for a name that has no address
             raise DestinationUnavailable(f"{shown} can't be reached: {error.reason}") from error
+        except UrlRefused as error:
+            raise DestinationRefused(str(error)) from error
         return [address.host for address in found]
 
     return check

@@ -25,6 +25,8 @@ from sqlalchemy import Connection
 
 from impler_pipelines.errors import (
     DeletionsHeld,
+    DestinationRefused,
+    DestinationUnavailable,
     FeedRefused,
     FeedUnavailable,
     PipelineError,
@@ -50,6 +52,8 @@ from impler_pipelines.store import plans, runs
 from impler_pipelines.store.due_times import postpone
 
 _FIRST_OP = "fetch_feed"
+_LAST_OP = "load_rows"
+_OF_DESTINATIONS = {kind.__name__ for kind in (DestinationRefused, DestinationUnavailable)}
 
 
 class Attempt:
@@ -344,5 +348,18 @@ def record_failure(context: HookContext) -> None:
         run = _run_of(connection, dagster_run) if dagster_run else None
         if run is not None:
             runs.fail_run(
-                connection, run.id, error=message, now=utc_now(), dagster_run_id=context.run_id
+                connection,
+                run.id,
+                error=message,
+                now=utc_now(),
+                dagster_run_id=context.run_id,
+                internal=_is_internal(context.op.name, error),
             )
+
+
+def _is_internal(op: str, error: BaseException | None) -> bool:
+    """Whether an op's error tells of more than the feed and its mapping."""
+    if not isinstance(error, Failure) or op == _LAST_OP:
+        return True
+    kind = error.metadata.get("error")
+    return kind is not None and kind.value in _OF_DESTINATIONS

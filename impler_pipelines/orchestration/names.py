@@ -21,6 +21,8 @@ FEED_HOST_TAG = "impler/feed_host"
 # Of a Dagster run that has not fetched yet: dagster.yaml lets one for each host be under way.
 FETCHING_HOST_TAG = "impler/fetching_host"
 REQUEST_ID_TAG = "impler/request_id"
+ASKED_BY_TAG = "impler/asked_by"
+ACCESS_KEY_TAG = "impler/access_key_id"
 TRIGGER_TAG = "impler/trigger"
 MAX_RUNTIME_TAG = "dagster/max_runtime"  # seconds; Dagster's monitoring stops what runs longer
 
@@ -81,12 +83,20 @@ def run_tags(
     url: str,
     trigger: str,
     request_id: str | None = None,
+    asked_by: str | None = None,
+    access_key_id: str | None = None,
 ) -> dict[str, str]:
     """The tags of a Dagster run at launch: ids, the feed's host, who asked; never a secret.
 
-    ``request_id`` is that of the API request which asked for the run, if one did.
+    ``request_id`` is that of the API request which asked for the run, if one did, and
+    ``access_key_id`` its key's; ``asked_by`` is ``session`` where a user's own browser did.
     """
-    more = {} if request_id is None else {REQUEST_ID_TAG: request_id}
+    asked = {
+        REQUEST_ID_TAG: request_id,
+        ASKED_BY_TAG: asked_by,
+        ACCESS_KEY_TAG: access_key_id,
+    }
+    more = {tag: value for tag, value in asked.items() if value is not None}
     if host := _host(url):  # an uploaded file is from none
         more[FEED_HOST_TAG] = host
     return more | {

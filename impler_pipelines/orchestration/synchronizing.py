@@ -213,6 +213,8 @@ class Synchronizer:
                 url=launch.url,
                 trigger=launch.trigger,
                 request_id=launch.request_id,
+                asked_by=launch.asked_by,
+                access_key_id=launch.access_key_id,
             )
             again = former[0] if former else None
             dagster_run_id = self._go_on(launch, again, tags) or self._begin(launch, again, tags)

@@ -14,10 +14,10 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, case, delete, insert, select
 
 from impler_pipelines import logs
-from impler_pipelines.store.tables import audit_log, projects
+from impler_pipelines.store.tables import audit_log, import_jobs, projects
 
 _SOMEONE = "system"  # whoever has not said who they are
 _IDS = ("template_id", "import_job_id", "run_id", "access_key_id", "page_id")
@@ -26,7 +26,11 @@ _IDS = ("template_id", "import_job_id", "run_id", "access_key_id", "page_id")
 @dataclass(frozen=True)
 class AuditEntry:
     """One row. ``actor`` is the id of the access key that a request came with, or ``cli``,
-    ``dagster`` (its schedule's switch, a run started or cancelled there), ``supervisor``."""
+    ``dagster`` (its schedule's switch, a run started or cancelled there), ``supervisor``.
+
+    ``session_user``: a session that the key had made has done it, for this user of the host app,
+    whose import job it is. The row itself holds no user's id.
+    """
 
     at: dt.datetime
     project: str | None
@@ -39,6 +43,7 @@ class AuditEntry:
     access_key_id: str | None
     page_id: str | None
     outcome: dict[str, Any]
+    session_user: str | None
 
     @property
     def objects(self) -> dict[str, str]:
@@ -63,6 +68,7 @@ def record(connection: Connection, action: str, *, project_id: str, **fields: An
         insert(audit_log).values(
             project_id=project_id,
             actor=logs.bound_value("access_key_id") or logs.bound_value("by") or _SOMEONE,
+            by_session=logs.bound_value("by") == "session",
             request_id=logs.bound_value("request_id"),
             action=action,
             outcome={name: _plain(value) for name, value in fields.items() if value is not None},
@@ -81,8 +87,13 @@ def list_audit(
     """What was done, newest first; of one project or import job if given."""
     shown = [c for c in audit_log.c if c.name in AuditEntry.__dataclass_fields__]
     query = (
-        select(*shown, projects.c.name.label("project"))
+        select(
+            *shown,
+            projects.c.name.label("project"),
+            case((audit_log.c.by_session, import_jobs.c.external_user_id)).label("session_user"),
+        )
         .outerjoin(projects, projects.c.id == audit_log.c.project_id)
+        .outerjoin(import_jobs, import_jobs.c.id == audit_log.c.import_job_id)
         .order_by(audit_log.c.id.desc())
         .limit(limit)
     )

@@ -8,13 +8,13 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from impler_pipelines.errors import NotFound, StateConflict
 from impler_pipelines.store.audit import tell
 from impler_pipelines.store.engine import new_id
-from impler_pipelines.store.tables import access_keys, projects
+from impler_pipelines.store.tables import access_keys, projects, templates
 
 _BEGINNING = "ik_"
 _SHOWN = len(_BEGINNING) + 6  # leaves 220 random bits that nobody has seen
@@ -74,6 +74,24 @@ def find_access_key(connection: Connection, access_key: str) -> AccessKey | None
     """
     row = connection.execute(
         _keys().where(access_keys.c.key_hash == _hash(access_key), _valid())
+    ).one_or_none()
+    return None if row is None else _key(row)
+
+
+def find_key_of_session(
+    connection: Connection, key_id: str, *, template_id: str
+) -> AccessKey | None:
+    """The key that made a session on that template; None once the key or the template is gone.
+
+    One query, as for a key itself.
+    """
+    on_its_template = exists().where(
+        templates.c.id == template_id,
+        templates.c.project_id == access_keys.c.project_id,
+        templates.c.deleted_at.is_(None),
+    )
+    row = connection.execute(
+        _keys().where(access_keys.c.id == key_id, _valid(), on_its_template)
     ).one_or_none()
     return None if row is None else _key(row)
 

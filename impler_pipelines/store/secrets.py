@@ -22,17 +22,21 @@ _KEY_FILE = "IMPLER_SECRET_KEY"
 
 
 class SecretBox:
-    """Seals and opens small secrets with Fernet (AES-128-CBC and HMAC-SHA-256)."""
+    """Seals and opens small secrets with Fernet (AES-128-CBC and HMAC-SHA-256).
 
-    def __init__(self, key: str) -> None:
-        self._key = key
+    What a box of one ``purpose`` has sealed, no box of another opens.
+    """
+
+    def __init__(self, key: str, purpose: str = "secrets") -> None:
+        self._key, self._purpose = key, purpose
 
     @cached_property
     def _fernet(self) -> Fernet:
         # With its library it is needed by those that have secrets alone, and most runs have none.
         from cryptography.fernet import Fernet
 
-        derived = hashlib.sha256(b"impler-pipelines/secrets/v1\0" + self._key.encode()).digest()
+        context = f"impler-pipelines/{self._purpose}/v1\0"
+        derived = hashlib.sha256(f"{context}{self._key}".encode()).digest()
         return Fernet(base64.urlsafe_b64encode(derived))
 
     def seal(self, value: str) -> bytes:
@@ -64,9 +68,9 @@ def new_signing_secret() -> str:
     return f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
 
 
-def secret_box(settings: Settings) -> SecretBox:
+def secret_box(settings: Settings, purpose: str = "secrets") -> SecretBox:
     """The box for this installation: ``IMPLER_SECRET_KEY``, or the key kept in ``IMPLER_HOME``."""
-    return SecretBox(settings.secret_key or ensure_secret_key(settings.secret_key_file))
+    return SecretBox(settings.secret_key or ensure_secret_key(settings.secret_key_file), purpose)
 
 
 def ensure_secret_key(path: Path) -> str:

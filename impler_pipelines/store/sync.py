@@ -73,6 +73,8 @@ class Launch:
     url: str
     trigger: Trigger
     request_id: str | None = None
+    asked_by: str | None = None
+    access_key_id: str | None = None
     of_upload: bool = False
     from_failed_op: bool = False
     started_at: dt.datetime | None = None
@@ -158,6 +160,8 @@ def runs_to_launch(connection: Connection, *, now: dt.datetime) -> list[Launch]:
             import_jobs.c.url,
             runs.c.trigger,
             runs.c.request_id,
+            runs.c.asked_by,
+            runs.c.access_key_id,
             runs.c.upload.is_not(None).label("of_upload"),
             _goes_on().label("from_failed_op"),
             runs.c.started_at,
@@ -180,6 +184,8 @@ def runs_to_launch(connection: Connection, *, now: dt.datetime) -> list[Launch]:
             row.url,
             Trigger(row.trigger),
             row.request_id,
+            row.asked_by,
+            row.access_key_id,
             row.of_upload,
             row.from_failed_op,
             row.started_at,

@@ -46,6 +46,13 @@ projects = Table(
     Column("id", Text, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     _created_at(),
+    Column(
+        "origins",
+        JSONB,
+        nullable=False,
+        server_default=text("'[]'"),
+        comment="of pages that may show the widget",
+    ),
 )
 
 access_keys = Table(
@@ -135,6 +142,13 @@ import_jobs = Table(
     Column("consecutive_failures", Integer, nullable=False, server_default="0"),
     Column("failing_since", Timestamp, comment="of the failure that made it count as failing"),
     Column("last_error", Text),
+    Column(
+        "last_error_internal",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="as of runs",
+    ),
     Column("last_run", Timestamp),
     Column("upload", JSONB, comment="the file that was uploaded last; null for a feed"),
     _created_at(),
@@ -177,6 +191,15 @@ runs = Table(
     Column("rejects_of", Text, comment="the run whose rejects alone it runs again"),
     Column("upload", JSONB, comment="the uploaded file that it imports; null for a feed"),
     Column("retried_after", Integer, comment="attempts it had when it was last asked for again"),
+    Column(
+        "error_internal",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="tells of the destination or a fault here: not for the host app's user",
+    ),
+    Column("asked_by", Text, comment="'api', 'session', 'cli', …; null for a schedule"),
+    Column("access_key_id", Text, comment="of the API request that asked for it"),
     UniqueConstraint("import_job_id", "due_at"),
     Index(None, "import_job_id", "created_at", "id"),
     Index("ix_runs_cancelled", "ended_at", postgresql_where=text("status = 'CANCELLED'")),
@@ -274,6 +297,13 @@ audit_log = Table(
     Column("access_key_id", Text, comment="the key that was changed, not the actor's"),
     Column("page_id", Text, comment="of a webhook"),
     Column("outcome", JSONB, nullable=False, comment="no secrets, no values of feeds"),
+    Column(
+        "by_session",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="a session that the actor's key had made, for the import job's user",
+    ),
     Index(None, "project_id", "id"),
     Index(None, "import_job_id", "id"),
     Index(None, "at"),

@@ -95,11 +95,18 @@ def access_key(engine: Engine) -> str:
 
 
 @contextmanager
-def host_app(base_url: str, access_key: str | None) -> Iterator[HostApp]:
-    headers = {"accesskey": access_key} if access_key else {}
+def host_app(base_url: str, access_key: str | None, **headers: str) -> Iterator[HostApp]:
+    headers |= {"accesskey": access_key} if access_key else {}
     # Loopback only: no certificates to load.
     with httpx.Client(base_url=base_url, headers=headers, timeout=60, verify=False) as client:
         yield HostApp(client)
+
+
+@contextmanager
+def browser(base_url: str, token: str) -> Iterator[HostApp]:
+    """A user's browser with a session's token."""
+    with host_app(base_url, None, Authorization=f"Bearer {token}") as client:
+        yield client
 
 
 @pytest.fixture

@@ -64,6 +64,11 @@ class HostApp:
         made: dict[str, Any] = self.ok("POST", "/v1/templates", body, status=201)
         return made
 
+    def session(self, template: dict[str, Any], user: str = "ann", **more: Any) -> str:
+        """The token of a new session."""
+        body = {"templateId": template["_id"], "externalUserId": user} | more
+        return str(self.ok("POST", "/v1/sessions", body, status=201)["sessionToken"])
+
     def import_job(
         self, feed: FeedServer, template: dict[str, Any] | None = None, **changes: Any
     ) -> dict[str, Any]:

@@ -26,6 +26,7 @@ CHANGE_NOTHING = {
     ("POST", "/v1/feeds/preview"),
     ("POST", "/v1/import-jobs/{jobId}/preview"),
     ("POST", "/v1/schedules/preview"),
+    ("POST", "/v1/sessions"),  # it is stored nowhere
 }
 READS = {"GET", "HEAD", "OPTIONS"}
 
@@ -225,6 +226,10 @@ CHANGES: dict[tuple[str, str], tuple[str, Callable[[Office], Sent]]] = {
     ("POST", "/v1/import-jobs/{jobId}/runs"): ("run.asked", _asked),
     ("POST", "/v1/import-jobs/{jobId}/runs/{runId}/cancel"): ("run.cancelled", _to_cancel),
     ("POST", "/v1/import-jobs/{jobId}/runs/{runId}/retry"): ("run.retried", _failed),
+    ("PUT", "/v1/project/origins"): (
+        "project_origins.set",
+        lambda _: _json("/v1/project/origins", {"origins": ["https://app.example"]}),
+    ),
     ("PUT", "/v1/project/webhook"): (
         "project_webhook.set",
         lambda _: _json("/v1/project/webhook", {"callbackUrl": "http://127.0.0.1:9/?token=hush"}),

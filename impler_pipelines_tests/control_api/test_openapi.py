@@ -24,6 +24,8 @@ from impler_pipelines.control_api.pagination import encode_index, encode_moment
 from impler_pipelines.control_api.schemas.import_jobs import IMPORT_JOB_EXAMPLE
 from impler_pipelines.control_api.schemas.previews import FEED_PREVIEW_EXAMPLE
 from impler_pipelines.control_api.schemas.project_webhook import PROJECT_WEBHOOK_EXAMPLE
+from impler_pipelines.control_api.schemas.sessions import SESSION_EXAMPLE
+from impler_pipelines.control_api.sessions import OPEN
 from impler_pipelines.settings import Settings
 from impler_pipelines.store.engine import new_id
 from impler_pipelines_tests.control_api.conftest import host_app, serving
@@ -60,8 +62,8 @@ _OF_TWO_TEMPLATES = {
 }
 # JSON Schema can't say all that makes these bodies acceptable: time zones and cron, that interval
 # and cron exclude each other, the paths that a feed has, the keys that a template has, what a file
-# holds, which host has an address. So not all that fits the schema has to be accepted; what does
-# not is refused all the same.
+# holds, which host has an address, what an origin is. So not all that fits the schema has to be
+# accepted; what does not is refused all the same.
 _OF_RICHER_BODIES = {
     ("POST", "/v1/import-jobs/{templateId}"),
     ("PUT", "/v1/import-jobs/{jobId}"),
@@ -74,6 +76,8 @@ _OF_RICHER_BODIES = {
     ("PUT", "/v1/templates/{templateId}"),
     ("POST", "/v1/uploads/{templateId}"),
     ("PUT", "/v1/project/webhook"),
+    ("PUT", "/v1/project/origins"),
+    ("POST", "/v1/sessions"),
 }
 # What has to be prepared for a success; their other tests do.
 _OUT_OF_REACH = {
@@ -85,7 +89,10 @@ _OUT_OF_REACH = {
     ("POST", "/v1/uploads/{templateId}"),
     ("GET", "/v1/webhook-pages/{pageId}"),
     ("POST", "/v1/webhook-pages/{pageId}/retry"),
+    ("GET", "/v1/session"),
 }
+_OUT_OF_REACH_OF_SESSIONS = _OUT_OF_REACH - {("GET", "/v1/session")}
+_USER = IMPORT_JOB_EXAMPLE["externalUserId"]
 
 Route = tuple[str, str]
 
@@ -127,13 +134,13 @@ class Asked:
                 self.broken.append(f"{told}\n{check.failure_info.code_sample}")
 
 
-def ask(document: dict[str, Any], route: Route, *, url: str, access_key: str) -> Asked:
+def ask(document: dict[str, Any], route: Route, *, url: str, headers: dict[str, str]) -> Asked:
     """Everything that schemathesis thinks of for one operation."""
     config = SchemathesisConfig.from_dict(
         {
             "seed": _SEED,
             "base-url": url,
-            "headers": {"accesskey": access_key},
+            "headers": headers,
             "continue-on-failure": True,
             "generation": {
                 "deterministic": True,
@@ -174,18 +181,36 @@ def known_values(app: HostApp, feed_server: FeedServer, route: Route) -> dict[st
     """Ids that lead somewhere: at random, every answer would be 404."""
     job = app.import_job(feed_server)
     (run,) = app.ok("GET", f"/v1/import-jobs/{job['_id']}/runs")
-    moment = encode_moment(dt.datetime.fromisoformat(job["createdAt"]), new_id())
     known = {
         "jobId": job["_id"],
         "runId": run["_id"],
         "templateId": app.template(mode="manual" if "uploads" in route[1] else "automatic")["_id"],
-        "cursor": encode_index(5) if route[1].endswith("/rejects") else moment,
+        "cursor": cursor_of(route, job),
     }
     if route[1] == "/v1/project/webhook":
         app.ok("PUT", route[1], {"callbackUrl": feed_server.url("/hook")})
     if not route[1].endswith("{externalUserId}"):  # any text is a user who may have import jobs
         known["externalUserId"] = "ann"
     return known
+
+
+def cursor_of(route: Route, job: dict[str, Any]) -> str:
+    """One that the list might have given."""
+    if route[1].endswith("/rejects"):
+        return encode_index(5)
+    return encode_moment(dt.datetime.fromisoformat(job["createdAt"]), new_id())
+
+
+def near(settings: Settings, feed_server: FeedServer, known: dict[str, str]) -> dict[str, Any]:
+    """The document with examples that lead somewhere: their hosts, but for their addresses, are
+    the one that serves here, and templates are there."""
+    promised = json.dumps(create_app(settings).openapi())
+    promised = promised.replace(IMPORT_JOB_EXAMPLE["url"], feed_server.url("/feed.xml"))
+    promised = promised.replace(SESSION_EXAMPLE["templateId"], known["templateId"])
+    promised = promised.replace(FEED_PREVIEW_EXAMPLE["templateId"], known["templateId"])
+    here = promised.replace(PROJECT_WEBHOOK_EXAMPLE["callbackUrl"], feed_server.url("/hook"))
+    document: dict[str, Any] = json.loads(here)
+    return document
 
 
 def narrowed(document: dict[str, Any], route: Route, known: dict[str, str]) -> dict[str, Any]:
@@ -217,18 +242,38 @@ def test_every_answer_is_as_documented(
 ) -> None:
     monkeypatch.chdir(tmp_path)  # schemathesis and Hypothesis keep files in the working directory
     known = known_values(app, feed_server, route)
-    promised = json.dumps(create_app(unlimited).openapi())
-    # The examples' hosts, but for their addresses, are the one that serves here.
-    near = promised.replace(IMPORT_JOB_EXAMPLE["url"], feed_server.url("/feed.xml"))
-    near = near.replace(PROJECT_WEBHOOK_EXAMPLE["callbackUrl"], feed_server.url("/hook"))
-    if route == ("POST", "/v1/feeds/preview"):
-        near = near.replace(FEED_PREVIEW_EXAMPLE["templateId"], known["templateId"])
-    document = narrowed(json.loads(near), route, known)
-    asked = ask(document, route, url=url, access_key=access_key)
+    document = narrowed(near(unlimited, feed_server, known), route, known)
+    asked = ask(document, route, url=url, headers={"accesskey": access_key})
     assert asked.broken == [], "\n\n".join(dict.fromkeys(asked.broken))
     assert asked.cases >= _CASES_AT_LEAST
     assert 429 not in asked.statuses
     assert asked.statuses & {200, 201, 202} or route in _OUT_OF_REACH
+
+
+@pytest.mark.parametrize(
+    "route",
+    [pytest.param(one, id=" ".join(one)) for one in ROUTES if one in OPEN],
+)
+def test_every_answer_to_a_session_is_as_documented(
+    route: Route,
+    app: HostApp,
+    url: str,
+    unlimited: Settings,
+    feed_server: FeedServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    template = app.template()
+    job = app.import_job(feed_server, template, externalUserId=_USER)
+    (run,) = app.ok("GET", f"/v1/import-jobs/{job['_id']}/runs")
+    known = {"templateId": template["_id"], "jobId": job["_id"], "runId": run["_id"]}
+    known |= {"externalUserId": _USER, "cursor": cursor_of(route, job)}
+    document = narrowed(near(unlimited, feed_server, known), route, known)
+    headers = {"Authorization": f"Bearer {app.session(template, _USER)}"}
+    asked = ask(document, route, url=url, headers=headers)
+    assert asked.broken == [], "\n\n".join(dict.fromkeys(asked.broken))
+    assert asked.statuses & {200, 201, 202} or route in _OUT_OF_REACH_OF_SESSIONS
 
 
 def test_a_broken_promise_is_found(
@@ -247,6 +292,7 @@ def test_a_broken_promise_is_found(
     operation = document["paths"][route[1]]["get"]
     del operation["responses"]["422"]
     document["components"]["schemas"]["TemplateRead"]["properties"]["name"] = {"type": "integer"}
-    told = "\n".join(ask(document, route, url=url, access_key=access_key).broken)
+    headers = {"accesskey": access_key}
+    told = "\n".join(ask(document, route, url=url, headers=headers).broken)
     assert "status_code_conformance" in told
     assert "response_schema_conformance" in told

@@ -99,7 +99,7 @@ class TestAddressCheck:
         engine = open_destination(
             f"{scheme}://ann:pw@{host}:1/shop", check_address=address_check(allow_private=False)
         )
-        with pytest.raises(AddressRefused):
+        with pytest.raises(DestinationRefused, match="is not fetched"):
             table_exists(engine, "products")
 
     def test_says_that_a_name_is_unknown(self) -> None:

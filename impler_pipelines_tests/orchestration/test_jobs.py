@@ -8,7 +8,7 @@ import time
 import pytest
 from dagster import DagsterRunStatus, ExecuteInProcessResult
 
-from impler_pipelines.errors import AddressRefused
+from impler_pipelines.errors import DestinationRefused
 from impler_pipelines.model import FieldMapping, Filter, ImportJobStatus, RunStatus, Trigger
 from impler_pipelines.orchestration import failures
 from impler_pipelines.orchestration.names import RUN_ID_TAG
@@ -142,6 +142,19 @@ class TestUnchanged:
         assert len(world.rows()) == 2
 
 
+def load_nowhere(world: World) -> None:
+    """Let the template's rows go to a server that is not there."""
+    with world.runtime.transaction() as connection:
+        templates.update_template(
+            connection,
+            world.runtime.secrets,
+            project_id=world.project_id,
+            template_id=world.template_id,
+            now=utc_now(),
+            destination_specs=[TableSpec("rows", url="postgresql://u:p@localhost:1/d")],
+        )
+
+
 class TestTerminal:
     @pytest.mark.parametrize(
         ("route", "says"),
@@ -163,6 +176,8 @@ class TestTerminal:
         assert says in run.error
         seen = world.read(job)
         assert (seen.last_error, seen.consecutive_failures) == (run.error, 1)
+        assert not run.error_internal
+        assert not seen.last_error_internal
         assert len(world.feeds.requests) == 1
 
     def test_the_run_keeps_the_status_that_ended_it(self, world: World) -> None:
@@ -187,24 +202,25 @@ class TestTerminal:
         seen = world.read(job)
         assert (seen.last_error, seen.consecutive_failures) == (None, 0)
 
+    def test_what_a_destination_says_is_for_operators(self, world: World) -> None:
+        load_nowhere(world)
+        job = world.add_import_job()
+        assert not world.execute(job).success
+        run, seen = world.runs(job)[0], world.read(job)
+        assert "localhost:1" in (run.error or "")
+        assert run.error_internal
+        assert (seen.last_error, seen.last_error_internal) == (run.error, True)
+
     def test_a_destination_whose_name_now_points_inwards(self, world: World) -> None:
         """Checked when the template was made, and again at the address that is dialled."""
-        with world.runtime.transaction() as connection:
-            templates.update_template(
-                connection,
-                world.runtime.secrets,
-                project_id=world.project_id,
-                template_id=world.template_id,
-                now=utc_now(),
-                destination_specs=[TableSpec("rows", url="postgresql://u:p@localhost:1/d")],
-            )
+        load_nowhere(world)
         job = world.add_import_job()
         guarded = Runtime(
             world.runtime.settings.model_copy(update={"allow_private_addresses": False})
         )
         with world.runtime.transaction() as connection:
             plan = plans.load_plan(connection, world.runtime.secrets, job.id)
-        with pytest.raises(AddressRefused, match="loopback"):
+        with pytest.raises(DestinationRefused, match="loopback"):
             all_rows_stand(guarded, plan)
 
 

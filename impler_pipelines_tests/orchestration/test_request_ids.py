@@ -1,4 +1,4 @@
-"""A request's id goes from the API's header by the store's Run to the tags of the Dagster run."""
+"""Who asked goes by the store's Run to the tags of the Dagster run: request, key, session."""
 
 from __future__ import annotations
 
@@ -13,14 +13,20 @@ from sqlalchemy import update
 
 from impler_pipelines.control_api.app import create_app
 from impler_pipelines.model import RunStatus, Trigger
-from impler_pipelines.orchestration.names import REQUEST_ID_TAG, RUN_ID_TAG
+from impler_pipelines.orchestration.names import (
+    ACCESS_KEY_TAG,
+    ASKED_BY_TAG,
+    EXTERNAL_USER_TAG,
+    REQUEST_ID_TAG,
+    RUN_ID_TAG,
+)
 from impler_pipelines.orchestration.runtime import utc_now
 from impler_pipelines.orchestration.snapshot import Snapshot
 from impler_pipelines.orchestration.sync_sensor import build_sync_sensor
 from impler_pipelines.store import projects, runs
 from impler_pipelines.store.sync import live_definitions
 from impler_pipelines.store.tables import runs as runs_table
-from impler_pipelines_tests.control_api.conftest import host_app, serving
+from impler_pipelines_tests.control_api.conftest import browser, host_app, serving
 from impler_pipelines_tests.control_api.host_app import MAPPINGS, HostApp
 from impler_pipelines_tests.orchestration.conftest import World
 from impler_pipelines_tests.orchestration.fake_dagster import FakeDagster
@@ -46,6 +52,10 @@ class Desk:
 
     def launched(self) -> dict[str, str | None]:
         """What a tick of the sensor launches: Run → the request's id in its tags."""
+        return {run_id: tags.get(REQUEST_ID_TAG) for run_id, tags in self.tags().items()}
+
+    def tags(self) -> dict[str, dict[str, str]]:
+        """What a tick of the sensor launches: Run → its tags."""
         with self.world.runtime.transaction() as connection:
             snapshot = Snapshot(live_definitions(connection), read_at=utc_now())
         sensor = build_sync_sensor(self.world.runtime, lambda: snapshot)
@@ -53,7 +63,7 @@ class Desk:
         with DagsterInstance.ephemeral() as instance:
             sensor.evaluate_tick(build_sensor_context(instance, cursor=utc_now().isoformat()))
         new = self.dagster.launched[before:]
-        return {tags[RUN_ID_TAG]: tags.get(REQUEST_ID_TAG) for _, tags in new}
+        return {tags[RUN_ID_TAG]: dict(tags) for _, tags in new}
 
     def job(self, **changes: Any) -> tuple[str, str]:
         body = {
@@ -144,6 +154,27 @@ def test_stays_when_a_run_is_launched_again(desk: Desk) -> None:
     assert desk.launched() == {run_id: request_id}
 
 
+def test_with_the_key_that_asked(desk: Desk) -> None:
+    desk.job()
+    ((_, tags),) = desk.tags().items()
+    with desk.world.runtime.transaction() as connection:
+        key = projects.list_access_keys(connection)[0]  # the last one made
+    assert (tags[ASKED_BY_TAG], tags[ACCESS_KEY_TAG]) == ("api", key.id)
+
+
+def test_with_the_session_that_asked(desk: Desk) -> None:
+    job_id, _ = desk.job(runNow=False)
+    job = desk.app.ok("GET", f"/v1/import-jobs/{job_id}")
+    token = desk.app.session({"_id": job["_templateId"]})
+    with browser(str(desk.app.http.base_url), token) as ann:
+        ann.ok("POST", f"/v1/import-jobs/{job_id}/runs", status=202)
+    ((_, tags),) = desk.tags().items()
+    with desk.world.runtime.transaction() as connection:
+        key = projects.list_access_keys(connection)[0]  # the last one made
+    assert (tags[ASKED_BY_TAG], tags[ACCESS_KEY_TAG]) == ("session", key.id)
+    assert tags[EXTERNAL_USER_TAG] == "ann"
+
+
 def test_of_nobody_for_a_schedules_tick(desk: Desk) -> None:
     job_id, _ = desk.job(runNow=False)
     with desk.world.runtime.transaction() as connection:
@@ -156,4 +187,6 @@ def test_of_nobody_for_a_schedules_tick(desk: Desk) -> None:
             now=long_ago,
         )
     assert run is not None
-    assert desk.launched() == {run.id: None}
+    ((run_id, tags),) = desk.tags().items()
+    assert run_id == run.id
+    assert not {REQUEST_ID_TAG, ASKED_BY_TAG, ACCESS_KEY_TAG} & set(tags)

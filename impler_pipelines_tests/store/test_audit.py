@@ -38,6 +38,18 @@ class TestActor:
             shop.pause(job)
         assert told(shop, import_job_id=job.id)[-1].actor == actor
 
+    def test_is_the_key_of_a_session_beside_its_user(self, shop: Shop) -> None:
+        job = shop.add()
+        with logs.bound(by="session", access_key_id="key-1"):
+            shop.pause(job)
+        with logs.bound(by="api", access_key_id="key-1"):
+            shop.resume(job)
+        entries = told(shop, import_job_id=job.id)
+        assert [(e.actor, e.session_user) for e in entries[1:]] == [
+            ("key-1", job.external_user_id),
+            ("key-1", None),
+        ]
+
     def test_is_dagster_for_a_switched_schedule(self, shop: Shop) -> None:
         job = shop.add()
         with logs.bound(by="sync"):

@@ -72,6 +72,21 @@ class TestAccessKeys:
         with pytest.raises(NotFound, match="There is no access key 'nothing'"):
             shop.do(change, "nothing")
 
+    def test_of_a_session_have_its_template(self, shop: Shop) -> None:
+        mine, other = (
+            shop.do(projects.find_access_key, shop.do(projects.create_access_key, name))
+            for name in ("shop", "rival")
+        )
+        assert mine is not None
+        assert other is not None
+        find, template_id = projects.find_key_of_session, shop.template_id
+        assert shop.do(find, mine.id, template_id=template_id) == mine
+        assert shop.do(find, mine.id, template_id="nothing") is None
+        assert shop.do(find, "nothing", template_id=template_id) is None
+        assert shop.do(find, other.id, template_id=template_id) is None
+        shop.do(projects.revoke_access_key, mine.id)
+        assert shop.do(find, mine.id, template_id=template_id) is None
+
     def test_are_listed_with_their_beginning(self, shop: Shop) -> None:
         key = shop.do(projects.create_access_key, "a")
         project_id = shop.do(projects.find_project, "a")

@@ -10,7 +10,7 @@ import datetime as dt
 
 from fastapi import APIRouter, Response
 
-from impler_pipelines.control_api.auth import ProjectId
+from impler_pipelines.control_api.auth import CurrentSession, ProjectId
 from impler_pipelines.control_api.pagination import (
     DEFAULT_LIMIT,
     Cursor,
@@ -19,9 +19,10 @@ from impler_pipelines.control_api.pagination import (
     encode_moment,
     page,
 )
-from impler_pipelines.control_api.routes.parameters import FoundImportJob, JobId, UserId
+from impler_pipelines.control_api.routes.parameters import FoundImportJob, FoundUser
 from impler_pipelines.control_api.schemas.import_jobs import ImportJobRead, ImportJobSummary
 from impler_pipelines.control_api.schemas.problems import paged, problems
+from impler_pipelines.control_api.sessions import Session
 from impler_pipelines.control_api.store_access import Store, StoreAccess
 from impler_pipelines.control_api.views import import_job_summary, import_job_view
 from impler_pipelines.model import ImportJob
@@ -34,8 +35,9 @@ legacy_router = APIRouter(prefix="/v1/import-job/user", tags=["Import jobs of a 
 @router.get("/{externalUserId:segment}", responses=paged())
 def list_import_jobs_of_user(
     response: Response,
-    external_user_id: UserId,
+    external_user_id: FoundUser,
     project_id: ProjectId,
+    session: CurrentSession,
     store: Store,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
@@ -48,72 +50,80 @@ def list_import_jobs_of_user(
             limit=limit + 1,
             project_id=project_id,
             external_user_id=external_user_id,
+            template_id=session.template_id if session else None,
             before=before,
         )
     shown = page(response, found, limit, lambda job: encode_moment(job.created_at, job.id))
-    return [import_job_summary(job) for job in shown]
+    return [import_job_summary(job, session) for job in shown]
 
 
 @router.put("/{jobId:segment}/pause", responses=problems(404, 409))
-def pause_import_job(job: FoundImportJob, store: Store) -> ImportJobRead:
+def pause_import_job(job: FoundImportJob, session: CurrentSession, store: Store) -> ImportJobRead:
     """Pause: a run that has started finishes, nothing starts after the answer."""
-    return _pause(job, store)
+    return _pause(job, session, store)
 
 
 @router.put("/{jobId:segment}/resume", responses=problems(404, 409))
-def resume_import_job(job: FoundImportJob, store: Store) -> ImportJobRead:
+def resume_import_job(job: FoundImportJob, session: CurrentSession, store: Store) -> ImportJobRead:
     """Resume a paused import job; `nextRun` is recomputed from now."""
-    return _resume(job, store)
+    return _resume(job, session, store)
 
 
 @router.delete("/{externalUserId:segment}/{jobId:segment}", responses=problems(404, 422))
 def delete_import_job_of_user(
-    external_user_id: UserId, job_id: JobId, project_id: ProjectId, store: Store
+    external_user_id: FoundUser, job: FoundImportJob, session: CurrentSession, store: Store
 ) -> ImportJobRead:
     """Delete an import job of that user. Loaded rows stay."""
-    return _delete(external_user_id, job_id, project_id, store)
+    return _delete(external_user_id, job, session, store)
 
 
 @legacy_router.get("/{jobId:segment}/pause", deprecated=True, responses=problems(404, 409))
-def pause_import_job_by_get(job: FoundImportJob, store: Store) -> ImportJobRead:
+def pause_import_job_by_get(
+    job: FoundImportJob, session: CurrentSession, store: Store
+) -> ImportJobRead:
     """Pause; use `PUT /v1/import-jobs/user/{jobId}/pause` instead."""
-    return _pause(job, store)
+    return _pause(job, session, store)
 
 
 @legacy_router.get("/{jobId:segment}/resume", deprecated=True, responses=problems(404, 409))
-def resume_import_job_by_get(job: FoundImportJob, store: Store) -> ImportJobRead:
+def resume_import_job_by_get(
+    job: FoundImportJob, session: CurrentSession, store: Store
+) -> ImportJobRead:
     """Resume; use `PUT /v1/import-jobs/user/{jobId}/resume` instead."""
-    return _resume(job, store)
+    return _resume(job, session, store)
 
 
 @legacy_router.get(
     "/{externalUserId:segment}/{jobId:segment}", deprecated=True, responses=problems(404, 422)
 )
 def delete_import_job_by_get(
-    external_user_id: UserId, job_id: JobId, project_id: ProjectId, store: Store
+    external_user_id: FoundUser, job: FoundImportJob, session: CurrentSession, store: Store
 ) -> ImportJobRead:
     """Delete; use `DELETE /v1/import-jobs/user/{externalUserId}/{jobId}` instead."""
-    return _delete(external_user_id, job_id, project_id, store)
+    return _delete(external_user_id, job, session, store)
 
 
-def _pause(job: ImportJob, store: StoreAccess) -> ImportJobRead:
+def _pause(job: ImportJob, session: Session | None, store: StoreAccess) -> ImportJobRead:
     with store.transaction() as connection:
         paused = import_jobs.pause_import_job(connection, job.id, now=dt.datetime.now(dt.UTC))
-    return import_job_view(paused)
+    return import_job_view(paused, session)
 
 
-def _resume(job: ImportJob, store: StoreAccess) -> ImportJobRead:
+def _resume(job: ImportJob, session: Session | None, store: StoreAccess) -> ImportJobRead:
     with store.transaction() as connection:
         resumed = import_jobs.resume_import_job(connection, job.id, now=dt.datetime.now(dt.UTC))
-    return import_job_view(resumed)
+    return import_job_view(resumed, session)
 
 
 def _delete(
-    external_user_id: str, job_id: str, project_id: str, store: StoreAccess
+    external_user_id: str, job: ImportJob, session: Session | None, store: StoreAccess
 ) -> ImportJobRead:
     with store.transaction() as connection:
         import_jobs.get_live_import_job(
-            connection, project_id=project_id, job_id=job_id, external_user_id=external_user_id
+            connection,
+            project_id=job.project_id,
+            job_id=job.id,
+            external_user_id=external_user_id,
         )
-        gone = import_jobs.terminate_import_job(connection, job_id, now=dt.datetime.now(dt.UTC))
-    return import_job_view(gone)
+        gone = import_jobs.terminate_import_job(connection, job.id, now=dt.datetime.now(dt.UTC))
+    return import_job_view(gone, session)

@@ -7,7 +7,7 @@ import datetime as dt
 from fastapi import APIRouter
 from pydantic.alias_generators import to_camel
 
-from impler_pipelines.control_api.auth import ProjectId
+from impler_pipelines.control_api.auth import CurrentSession, ProjectId
 from impler_pipelines.control_api.feed_reading import Feeds
 from impler_pipelines.control_api.import_job_requests import (
     read_changes,
@@ -27,6 +27,7 @@ from impler_pipelines.control_api.schemas.import_jobs import (
     MappingsReplace,
 )
 from impler_pipelines.control_api.schemas.problems import problems
+from impler_pipelines.control_api.session_bodies import hold_creation, hold_update
 from impler_pipelines.control_api.store_access import Store
 from impler_pipelines.control_api.views import import_job_view, mapping_views
 from impler_pipelines.errors import FieldProblem, RequestInvalid, StateConflict
@@ -45,6 +46,7 @@ def create_import_job(
     template: FoundTemplate,
     body: ImportJobCreate,
     project_id: ProjectId,
+    session: CurrentSession,
     store: Store,
     feeds: Feeds,
 ) -> ImportJobRead:
@@ -60,7 +62,7 @@ def create_import_job(
             " take import jobs."
         )
     now = dt.datetime.now(dt.UTC)
-    new = read_import_job(body, template.columns, feeds, now=now)
+    new = read_import_job(hold_creation(body, session), template.columns, feeds, now=now)
     with store.transaction() as connection:
         job = import_jobs.create_import_job(
             connection,
@@ -70,23 +72,28 @@ def create_import_job(
             template_id=template.id,
             now=dt.datetime.now(dt.UTC),
         )
-    return import_job_view(job)
+    return import_job_view(job, session)
 
 
 @router.get("/{jobId:segment}", responses=problems(404))
-def get_import_job(job: FoundImportJob) -> ImportJobRead:
+def get_import_job(job: FoundImportJob, session: CurrentSession) -> ImportJobRead:
     """One import job; also a deleted one."""
-    return import_job_view(job)
+    return import_job_view(job, session)
 
 
 @router.put("/{jobId:segment}", responses=problems(404, 409, 413, 422, 502))
 def update_import_job(
-    job: FoundImportJob, body: ImportJobUpdate, store: Store, feeds: Feeds
+    job: FoundImportJob,
+    body: ImportJobUpdate,
+    session: CurrentSession,
+    store: Store,
+    feeds: Feeds,
 ) -> ImportJobRead:
     """Change an import job: absent means unchanged, null clears. See the body for the rules."""
     refuse_deleted(job)
+    body = hold_update(body, session)
     if not body.given:
-        return import_job_view(job)
+        return import_job_view(job, session)
     if job.upload is not None and (others := body.given - _OF_UPLOADS):
         raise RequestInvalid(
             [FieldProblem(to_camel(name), "is nothing that uploaded files have") for name in others]
@@ -108,15 +115,15 @@ def update_import_job(
             changes=changes,
             box=store.box,
         )
-    return import_job_view(changed)
+    return import_job_view(changed, session)
 
 
 @router.delete("/{jobId:segment}", responses=problems(404))
-def delete_import_job(job: FoundImportJob, store: Store) -> ImportJobRead:
+def delete_import_job(job: FoundImportJob, session: CurrentSession, store: Store) -> ImportJobRead:
     """Delete: hidden from lists at once; a second delete is 404. Loaded rows stay."""
     with store.transaction() as connection:
         gone = import_jobs.terminate_import_job(connection, job.id, now=dt.datetime.now(dt.UTC))
-    return import_job_view(gone)
+    return import_job_view(gone, session)
 
 
 @router.get("/{jobId:segment}/mappings", responses=problems(404))

@@ -1,4 +1,7 @@
-"""Parameters that several routes share: ids in paths, and what they stand for, found or 404."""
+"""Parameters that several routes share: ids in paths, and what they stand for, found or 404.
+
+Here a session is held to its own: what is not its user's, on its template, is not there for it.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,9 @@ from typing import Annotated
 
 from fastapi import Depends, Path
 
-from impler_pipelines.control_api.auth import ProjectId
+from impler_pipelines.control_api.auth import CurrentSession, ProjectId
 from impler_pipelines.control_api.store_access import Store
-from impler_pipelines.errors import StateConflict
+from impler_pipelines.errors import NotFound, StateConflict
 from impler_pipelines.model import ImportJob, ImportJobStatus, Template
 from impler_pipelines.store.import_jobs import get_import_job
 from impler_pipelines.store.templates import get_template
@@ -27,8 +30,12 @@ UserId = Annotated[
 ]
 
 
-async def _template_finder(project_id: ProjectId, store: Store) -> Callable[[str], Template]:
+async def _template_finder(
+    project_id: ProjectId, session: CurrentSession, store: Store
+) -> Callable[[str], Template]:
     def find(template_id: str) -> Template:
+        if session is not None and template_id != session.template_id:
+            raise NotFound("template", template_id)
         with store.transaction() as connection:
             return get_template(
                 connection, store.box, project_id=project_id, template_id=template_id
@@ -37,7 +44,7 @@ async def _template_finder(project_id: ProjectId, store: Store) -> Callable[[str
     return find
 
 
-# For ids in bodies. Raises ``NotFound`` for what is not the project's.
+# For ids in bodies. Raises ``NotFound`` for what is not the project's, or the session's.
 FindTemplate = Annotated[Callable[[str], Template], Depends(_template_finder)]
 
 
@@ -45,14 +52,26 @@ def _template(template_id: TemplateId, find_template: FindTemplate) -> Template:
     return find_template(template_id)
 
 
-def _import_job(job_id: JobId, project_id: ProjectId, store: Store) -> ImportJob:
+def _import_job(
+    job_id: JobId, project_id: ProjectId, session: CurrentSession, store: Store
+) -> ImportJob:
     with store.transaction() as connection:
-        return get_import_job(connection, project_id=project_id, job_id=job_id)
+        job = get_import_job(connection, project_id=project_id, job_id=job_id)
+    if session is not None and not session.sees(job):
+        raise NotFound("import job", job_id)
+    return job
 
 
-# Dependencies are resolved before the body is validated: what is not the project's is 404 first.
+async def _user(external_user_id: UserId, session: CurrentSession) -> str:
+    if session is not None and external_user_id != session.external_user_id:
+        raise NotFound("user", external_user_id)
+    return external_user_id
+
+
+# Dependencies are resolved before the body is validated: what is another's is 404 first.
 FoundTemplate = Annotated[Template, Depends(_template)]
 FoundImportJob = Annotated[ImportJob, Depends(_import_job)]
+FoundUser = Annotated[str, Depends(_user)]
 
 
 def refuse_deleted(job: ImportJob) -> None:

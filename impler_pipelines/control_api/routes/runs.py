@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from sqlalchemy import Connection
 from starlette.responses import StreamingResponse
 
+from impler_pipelines.control_api.auth import CurrentSession
 from impler_pipelines.control_api.pagination import (
     DEFAULT_LIMIT,
     Cursor,
@@ -25,7 +26,9 @@ from impler_pipelines.control_api.rejects_csv import MEDIA_TYPE, csv_pieces
 from impler_pipelines.control_api.routes.parameters import FoundImportJob, RunId
 from impler_pipelines.control_api.schemas.problems import paged, problems
 from impler_pipelines.control_api.schemas.runs import RejectRead, RunRead
+from impler_pipelines.control_api.sessions import Session
 from impler_pipelines.control_api.store_access import Store, StoreAccess
+from impler_pipelines.control_api.views import run_view
 from impler_pipelines.model import ImportJob, Reject, Run, RunStatus
 from impler_pipelines.sources.turns import host_of
 from impler_pipelines.store import runs
@@ -55,17 +58,18 @@ FoundRun = Annotated[Run, Depends(_run)]
 
 
 @router.post("", status_code=202, responses=problems(404, 409))
-def run_import_job(job: FoundImportJob, store: Store) -> RunRead:
+def run_import_job(job: FoundImportJob, session: CurrentSession, store: Store) -> RunRead:
     """Run now. A run that is queued already is the answer; one that is running is waited for."""
     with store.transaction() as connection:
         run = runs.run_now(connection, job.id, now=dt.datetime.now(dt.UTC))
-        return _views(connection, job, [run])[0]
+        return _views(connection, job, [run], session)[0]
 
 
 @router.get("", responses=paged(404))
 def list_runs(
     response: Response,
     job: FoundImportJob,
+    session: CurrentSession,
     store: Store,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
@@ -75,18 +79,20 @@ def list_runs(
     with store.transaction() as connection:
         found = runs.list_runs(connection, job_id=job.id, limit=limit + 1, before=before)
         shown = page(response, found, limit, lambda run: encode_moment(run.created_at, run.id))
-        return _views(connection, job, shown)
+        return _views(connection, job, shown, session)
 
 
 @router.get("/{runId:segment}", responses=problems(404))
-def get_run(job: FoundImportJob, run: FoundRun, store: Store) -> RunRead:
+def get_run(job: FoundImportJob, run: FoundRun, session: CurrentSession, store: Store) -> RunRead:
     """One run."""
     with store.transaction() as connection:
-        return _views(connection, job, [run])[0]
+        return _views(connection, job, [run], session)[0]
 
 
 @router.post("/{runId:segment}/cancel", responses=problems(404, 409))
-def cancel_run(job: FoundImportJob, run: FoundRun, store: Store) -> RunRead:
+def cancel_run(
+    job: FoundImportJob, run: FoundRun, session: CurrentSession, store: Store
+) -> RunRead:
     """Cancel a run that is queued or under way; one that is cancelled already stays so.
 
     One under way stops within seconds between two batches, and its load is rolled back. 409 when it
@@ -94,11 +100,11 @@ def cancel_run(job: FoundImportJob, run: FoundRun, store: Store) -> RunRead:
     """
     with store.transaction() as connection:
         cancelled = runs.cancel_by_request(connection, run, now=dt.datetime.now(dt.UTC))
-        return _views(connection, job, [cancelled])[0]
+        return _views(connection, job, [cancelled], session)[0]
 
 
 @router.post("/{runId:segment}/retry", status_code=202, responses=problems(404, 409))
-def retry_run(job: FoundImportJob, run: FoundRun, store: Store) -> RunRead:
+def retry_run(job: FoundImportJob, run: FoundRun, session: CurrentSession, store: Store) -> RunRead:
     """Try a failed run again from the op that failed: a feed that was fetched is not fetched again.
 
     It stays the same run, with one more attempt. Where what it had done is no longer kept
@@ -107,11 +113,13 @@ def retry_run(job: FoundImportJob, run: FoundRun, store: Store) -> RunRead:
     """
     with store.transaction() as connection:
         again = runs.retry_failed(connection, run)
-        return _views(connection, job, [again])[0]
+        return _views(connection, job, [again], session)[0]
 
 
 @router.post("/{runId:segment}/confirm-deletions", status_code=202, responses=problems(404, 409))
-def confirm_deletions(job: FoundImportJob, run: FoundRun, store: Store) -> RunRead:
+def confirm_deletions(
+    job: FoundImportJob, run: FoundRun, session: CurrentSession, store: Store
+) -> RunRead:
     """Confirm what a run of a `mirror` was stopped for (`deletionsHeld` rows to delete).
 
     Answers with the new run, which may delete as many rows as that one would have; 409 unless the
@@ -119,11 +127,13 @@ def confirm_deletions(job: FoundImportJob, run: FoundRun, store: Store) -> RunRe
     """
     with store.transaction() as connection:
         new = runs.confirm_deletions(connection, run, now=dt.datetime.now(dt.UTC))
-        return _views(connection, job, [new])[0]
+        return _views(connection, job, [new], session)[0]
 
 
 @router.post("/{runId:segment}/rejects/retry", status_code=202, responses=problems(404, 409))
-def retry_rejects(job: FoundImportJob, run: FoundRun, store: Store) -> RunRead:
+def retry_rejects(
+    job: FoundImportJob, run: FoundRun, session: CurrentSession, store: Store
+) -> RunRead:
     """Run the rejected records of the last load again, as the import job is mapped now.
 
     They come from the feed as that run fetched it, so also what has left it since is there. 409
@@ -131,18 +141,18 @@ def retry_rejects(job: FoundImportJob, run: FoundRun, store: Store) -> RunRead:
     """
     with store.transaction() as connection:
         new = runs.retry_rejects(connection, run, now=dt.datetime.now(dt.UTC))
-        return _views(connection, job, [new])[0]
+        return _views(connection, job, [new], session)[0]
 
 
-def _views(connection: Connection, job: ImportJob, found: Sequence[Run]) -> list[RunRead]:
+def _views(
+    connection: Connection, job: ImportJob, found: Sequence[Run], session: Session | None
+) -> list[RunRead]:
     """The runs, those that are queued with the host they wait for, if it is being asked now."""
     host = host_of(job.url)
     queued = any(run.status is RunStatus.QUEUED for run in found)
     waits_for = host if queued and is_busy(connection, host) else None
     return [
-        RunRead.model_validate(run).model_copy(
-            update={"waits_for": waits_for if run.status is RunStatus.QUEUED else None}
-        )
+        run_view(run, waits_for if run.status is RunStatus.QUEUED else None, session)
         for run in found
     ]
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, File, Form, UploadFile
 
-from impler_pipelines.control_api.auth import ProjectId
+from impler_pipelines.control_api.auth import CurrentSession, ProjectId
 from impler_pipelines.control_api.feed_reading import Feeds
 from impler_pipelines.control_api.routes.parameters import FoundTemplate
 from impler_pipelines.control_api.schemas.import_jobs import ImportJobRead
@@ -26,6 +26,7 @@ router = APIRouter(prefix="/v1/uploads", tags=["Uploads"])
 def upload_file(
     template: FoundTemplate,
     project_id: ProjectId,
+    session: CurrentSession,
     store: Store,
     feeds: Feeds,
     settings: ApiSettings,
@@ -47,7 +48,7 @@ def upload_file(
     `MAPPING`, and `PUT …/mappings` runs it. 422 for a file that can't be read.
     """
     refuse_unless_manual(template.name, template.mode)
-    form = read_form(external_user_id, extra, mappings, template.columns)
+    form = read_form(external_user_id, extra, mappings, template.columns, session)
     reading = read_file(form, file, record_path, template.columns, feeds)
     artifacts = Artifacts(settings.artifacts_base_url)
     with kept(artifacts, file.file) as path, store.transaction() as connection:
@@ -58,4 +59,4 @@ def upload_file(
             template_id=template.id,
             now=dt.datetime.now(dt.UTC),
         )
-    return import_job_view(job)
+    return import_job_view(job, session)

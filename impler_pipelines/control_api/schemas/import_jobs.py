@@ -79,8 +79,8 @@ Mappings = Annotated[list[MappingBody], Field(max_length=1000)]
 Filters = Annotated[list[FilterBody], Field(max_length=100)]
 
 
-class _Extra(Body):
-    """What both bodies do with ``extra``."""
+class WithExtra(Body):
+    """What bodies with an ``extra`` do with it."""
 
     extra: dict[str, Any] | None = Field(
         default=None, description="Anything, as an object or as one in JSON text."
@@ -92,7 +92,7 @@ class _Extra(Body):
         return parse_object(value, "extra") if isinstance(value, str) else value
 
 
-class ImportJobCreate(_Extra):
+class ImportJobCreate(WithExtra):
     """A new import job. ``externalUserId`` may stand inside ``extra`` instead."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [IMPORT_JOB_EXAMPLE]})
@@ -111,7 +111,7 @@ class ImportJobCreate(_Extra):
     run_now: StrictBool = True
 
 
-class ImportJobUpdate(_Extra):
+class ImportJobUpdate(WithExtra):
     """What to change: absent means unchanged, null clears.
 
     * ``interval`` and ``cron`` take each other's place

@@ -38,17 +38,18 @@ class WebPageProblemRead(ProblemRead):
 
 
 _MEANINGS = {
-    401: ("Unauthorized", "No key, or an unknown one."),
+    401: ("Unauthorized", "No key or session, an unknown or an expired one."),
+    403: ("Forbidden", "Not open to sessions, or to this one."),
     404: ("Not Found", "Unknown, or another project's."),
     409: ("Conflict", "Not in a state that allows it."),
     413: ("Request Entity Too Large", "The body, or the uploaded file, is too large."),
     422: ("Unprocessable Entity", "A bad body or parameter, a refused address included."),
-    429: ("Too Many Requests", "More than a key, or an address without one, may send."),
+    429: ("Too Many Requests", "More than a key, a user, or an address without one may send."),
     502: ("Bad Gateway", "The feed could not be fetched or read; the message says why."),
     503: ("Service Unavailable", "The database can't be reached."),
 }
 _HEADERS = {
-    401: {"WWW-Authenticate": {"description": "The header to send.", "schema": {"type": "string"}}},
+    401: {"WWW-Authenticate": {"description": "What to send.", "schema": {"type": "string"}}},
     429: {"Retry-After": {"description": "In seconds.", "schema": {"type": "integer"}}},
 }
 
@@ -63,9 +64,9 @@ def paged(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI's ``responses`` for these statuses, with 401, 422, 429 and 503, which all have."""
+    """OpenAPI's ``responses`` for these statuses, and 401, 403, 422, 429, 503, which all have."""
     documented: dict[int | str, dict[str, Any]] = {}
-    for status in sorted({401, 422, 429, 503, *statuses}):
+    for status in sorted({401, 403, 422, 429, 503, *statuses}):
         error, meaning = _MEANINGS[status]
         example: dict[str, Any] = {"statusCode": status, "error": error, "message": meaning}
         if status == 422:

@@ -150,6 +150,7 @@ def list_import_jobs(
     limit: int,
     project_id: str | None = None,
     external_user_id: str | None = None,
+    template_id: str | None = None,
     before: tuple[dt.datetime, str] | None = None,
 ) -> list[ImportJob]:
     """Live import jobs, newest first, without their headings."""
@@ -159,6 +160,8 @@ def list_import_jobs(
         query = query.where(import_jobs.c.project_id == project_id)
     if external_user_id is not None:
         query = query.where(import_jobs.c.external_user_id == external_user_id)
+    if template_id is not None:
+        query = query.where(import_jobs.c.template_id == template_id)
     if before:
         created_at, identifier = before
         query = query.where(

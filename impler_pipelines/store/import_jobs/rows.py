@@ -70,6 +70,7 @@ def to_import_job(row: Row[Any]) -> ImportJob:
         consecutive_failures=row.consecutive_failures,
         failing_since=row.failing_since,
         last_error=row.last_error,
+        last_error_internal=row.last_error_internal,
         last_run=row.last_run,
         created_at=row.created_at,
         updated_at=row.updated_at,

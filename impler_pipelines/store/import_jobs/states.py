@@ -113,6 +113,7 @@ def settle_template(connection: Connection, template_id: str, *, now: dt.datetim
             .where(import_jobs.c.id == job_id)
             .values(
                 last_error=f"The template now requires columns that are not mapped: {missing}.",
+                last_error_internal=False,
                 updated_at=now,
             )
         )

@@ -43,6 +43,8 @@ def enqueue_run(
             due_at=due_at,
             created_at=now,
             request_id=logs.bound_value("request_id"),
+            asked_by=None if trigger is Trigger.SCHEDULE else logs.bound_value("by"),
+            access_key_id=logs.bound_value("access_key_id"),
             upload=select(import_jobs.c.upload).where(import_jobs.c.id == job_id).scalar_subquery(),
         )
         .on_conflict_do_nothing(index_elements=["import_job_id", "due_at"])

@@ -120,10 +120,12 @@ def fail_run(
     error: str,
     now: dt.datetime,
     dagster_run_id: str | None = None,
+    internal: bool = False,
 ) -> bool:
     """End an active Run as FAILED and tell its import job. False if it had ended already.
 
-    With ``dagster_run_id``, not if another Dagster run is executing it.
+    With ``dagster_run_id``, not if another Dagster run is executing it. ``internal``: the error is
+    for the host app and its operators, and not for its users.
     """
     job_id = _lock_job_of(connection, run_id)
     if job_id is None:
@@ -132,7 +134,7 @@ def fail_run(
     failed = connection.execute(
         update(runs)
         .where(*_active(run_id, dagster_run_id))
-        .values(status=RunStatus.FAILED, ended_at=now, error=words)
+        .values(status=RunStatus.FAILED, ended_at=now, error=words, error_internal=internal)
     ).rowcount
     if failed:
         connection.execute(
@@ -140,6 +142,7 @@ def fail_run(
             .where(import_jobs.c.id == job_id)
             .values(
                 last_error=words,
+                last_error_internal=internal,
                 last_run=now,
                 consecutive_failures=import_jobs.c.consecutive_failures + 1,
             )
