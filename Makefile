@@ -14,13 +14,14 @@ unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PIP_USER PIP_TARGET PIP_PREFIX PIP_RE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: demo test run check bench fuzz format lock help
+.PHONY: demo test run check bench fuzz screenshots format lock help
 
 demo: $(VENV)/.compiled ## see it work: a sample feed becomes rows, in a temporary place, in a minute
 	@$(CLI) demo
 
-test: $(VENV)/.dev $(VENV)/.compiled ## the whole test suite, with its own PostgreSQL and MariaDB
+test: $(VENV)/.dev $(VENV)/.compiled ## the whole test suite, with its own PostgreSQL, MariaDB and browser
 	@.ci/mariadb.sh
+	@.ci/chromium.sh
 	@echo "make: running the tests, in parallel"
 	@$(BIN)/pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
@@ -44,6 +45,10 @@ fuzz: $(VENV)/.dev ## search for bytes that break what should hold for any; FUZZ
 	@$(BIN)/python -m impler_pipelines_tests.extraction.fuzz \
 		-max_total_time=$(or $(FUZZ_SECONDS),120) -timeout=10 -rss_limit_mb=1024
 
+screenshots: $(VENV)/.dev $(VENV)/.compiled ## every step of the widget as pictures, in screenshots/ or INTO=folder
+	@.ci/chromium.sh
+	@$(BIN)/python -m impler_pipelines_tests.widget.screenshots $(or $(INTO),screenshots)
+
 format: $(VENV)/.dev ## let ruff format and fix what it can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
@@ -55,7 +60,7 @@ lock: $(VENV)/.made ## resolve the dependencies anew into the lock files
 		pyproject.toml - -o requirements-dev.lock
 
 help: ## this list
-	@$(PYTHON) -c 'import re; [print(f"  make {n:8}{t}") for n, t in re.findall(r"^([a-z]+):.*?## (.*)", open("Makefile").read(), re.M)]'
+	@$(PYTHON) -c 'import re; [print(f"  make {n:13}{t}") for n, t in re.findall(r"^([a-z]+):.*?## (.*)", open("Makefile").read(), re.M)]'
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; v >= (3, 11) or sys.exit("make: Python 3.11 or newer is needed, $(PYTHON) is %d.%d: set PYTHON=" % v)'

@@ -2,7 +2,7 @@
 
 The server starts when the first test asks for it and is shared by all workers. pytest's controller
 stops it at the end; should the controller be killed, the keeper notices and stops it. The same for
-a MariaDB, where its server is installed.
+a MariaDB, where its server is installed, and for the stack that the browser tests share.
 """
 
 from __future__ import annotations
@@ -30,15 +30,17 @@ from sqlalchemy.pool import NullPool
 from impler_pipelines.store.engine import open_store
 from impler_pipelines.store.migrations import migrate
 from impler_pipelines.supervisor.embedded_postgres import ROLE, EmbeddedPostgres
-from impler_pipelines_tests import mariadb_keeper
+from impler_pipelines_tests import mariadb_keeper, stack_keeper
+from impler_pipelines_tests.end_to_end.running_stack import RunningStack
 from impler_pipelines_tests.feed_server import FeedServer
 from impler_pipelines_tests.postgres_keeper import test_server as build_server
 
 _HOME = "PYTEST_IMPLER_HOME"  # the controller makes it; workers inherit it
 _CONTROLLER = "PYTEST_IMPLER_CONTROLLER"
-_START_LIMIT_SECONDS = 120.0
+_START_LIMIT_SECONDS = 180.0
+_STOP_LIMIT_SECONDS = 60.0
 _LONG_SECONDS = 600.0
-_KEEPERS = ("postgres", "mariadb")
+_KEEPERS = ("stack", "postgres", "mariadb")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -105,7 +107,7 @@ def _stop_keeper(home: Path, name: str) -> None:
     try:
         keeper = psutil.Process(int((home / f"{name}.pid").read_text()))
         keeper.terminate()
-        keeper.wait(30)
+        keeper.wait(_STOP_LIMIT_SECONDS)
     except (FileNotFoundError, psutil.NoSuchProcess):
         return
     except psutil.TimeoutExpired:
@@ -198,6 +200,15 @@ def mariadb_url(mariadb_home: Path) -> Iterator[str]:
     with engine.connect() as connection:
         connection.exec_driver_sql("SET lock_wait_timeout = 30")
         connection.exec_driver_sql(f"DROP DATABASE {name}")
+
+
+@pytest.fixture(scope="session")
+def running_stack() -> RunningStack:
+    """The session's stack on real processes, up and ready; never start or stop it."""
+    home = Path(os.environ[_HOME])
+    with _locked(home / "stack.lock"):
+        _start_keeper(home, "stack")
+    return stack_keeper.running(home)
 
 
 @pytest.fixture(scope="session")

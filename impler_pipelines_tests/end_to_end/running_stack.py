@@ -151,9 +151,11 @@ class RunningStack:
         )
         return str(json.loads(made.stdout)["accessKey"])
 
-    def call(self, method: str, path: str, body: Any = None, *, status: int = 200) -> Any:
+    def call(
+        self, method: str, path: str, body: Any = None, *, status: int = 200, access_key: str = ""
+    ) -> Any:
         """One request to the control API, which must answer with ``status``; the decoded body."""
-        headers = {"accesskey": self.access_key}
+        headers = {"accesskey": access_key or self.access_key}
         answer = _send(method, f"{self.api_url}{path}", body, headers)
         assert answer.status_code == status, f"{method} {path}: {answer.text}"
         return answer.json()

@@ -1,0 +1,151 @@
+"""My imports: what a user does with import jobs that are there."""
+
+from __future__ import annotations
+
+import csv
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from impler_pipelines_tests.end_to_end.shop import NOT_DUE
+from impler_pipelines_tests.feed_server import FeedServer
+from impler_pipelines_tests.widget.feeds import SHOP, SHOP_ROWS
+from impler_pipelines_tests.widget.host_app import HostApp
+from impler_pipelines_tests.widget.widget_page import (
+    CONFIGURE,
+    CONFIRM,
+    MAP,
+    RUN_LIMIT_MS,
+    SCHEDULE,
+    Widget,
+)
+
+pytestmark = pytest.mark.timeout(500)
+_ITEM = "rss > channel > item"
+MAPPINGS = [
+    {"key": "title", "path": f"{_ITEM} > title"},
+    {"key": "link", "path": f"{_ITEM} > link"},
+    {"key": "price", "path": f"{_ITEM} > g:price"},
+]
+
+
+@pytest.fixture
+def template(app: HostApp) -> str:
+    return app.template()
+
+
+@pytest.fixture
+def job(app: HostApp, template: str, user: str, feed_server: FeedServer) -> dict[str, Any]:
+    """An import job of the user that has not run yet."""
+    body = {"externalUserId": user, "mappings": MAPPINGS, "interval": NOT_DUE, "runNow": False}
+    url = feed_server.serve("/shop.xml", SHOP)
+    path = f"/v1/import-jobs/{template}"
+    return dict(app.call("POST", path, {"url": url, **body}, status=201))
+
+
+@pytest.fixture
+def widget(app: HostApp, template: str, user: str, job: dict[str, Any], page: Page) -> Widget:
+    page.goto(app.page(template, app.session(template, user), imports=True))
+    widget = Widget(page)
+    widget.is_at("My imports")
+    return widget
+
+
+def action(widget: Widget, verb: str) -> Locator:
+    """The button that does it to the one import job."""
+    return widget.within.get_by_role("button", name=verb)
+
+
+def test_pause_and_resume(widget: Widget, app: HostApp, user: str) -> None:
+    expect(widget.text("Active")).to_be_visible()
+    action(widget, "Pause").click()
+    expect(widget.text("Paused")).to_be_visible()
+    assert app.import_jobs(user)[0]["status"] == "PAUSED"
+    action(widget, "Resume").click()
+    expect(widget.text("Active")).to_be_visible()
+    assert app.import_jobs(user)[0]["status"] == "RUNNING"
+
+
+def test_run_now_its_history_and_its_rejects(
+    widget: Widget, app: HostApp, template: str, page: Page
+) -> None:
+    widget.within.get_by_role("button", name="now").click()
+    expect(widget.text("Importing")).to_be_visible()
+    refused = widget.within.get_by_role("listitem").filter(has_text="Valid")
+    expect(refused).to_be_visible(timeout=RUN_LIMIT_MS)
+    assert app.rows(template, ["title", "link", "price"]) == SHOP_ROWS
+
+    action(widget, "History of").click()
+    widget.is_at("History")
+    expect(widget.within.get_by_text("Started by hand")).to_be_visible()
+    expect(widget.text("3 valid records were imported.")).to_be_visible()
+    widget.press("Show refused records")
+    table = widget.within.get_by_role("region", name="1 refused record").get_by_role("table")
+    expect(table).to_contain_text("not a number")
+    with page.expect_download() as download:
+        widget.press("Download CSV")
+    assert download.value.suggested_filename.endswith(".csv")
+    with download.value.path().open(encoding="utf-8-sig", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert "Broken" in row.values()
+    assert any("not a number" in str(value) for value in row.values())
+    widget.press("Back to my imports")
+    widget.is_at("My imports")
+
+
+def test_edit(widget: Widget, app: HostApp, user: str, job: dict[str, Any]) -> None:
+    action(widget, "Edit").click()
+    widget.is_at("Where the data comes from")
+    expect(widget.address).to_have_value(job["url"])
+    widget.forward(MAP)
+    expect(widget.column("Price")).to_have_value("g:price")
+    widget.press("Don’t map Price")
+    widget.forward(SCHEDULE)
+    widget.every(45, "minutes")
+    widget.forward("Save these changes?")
+    widget.press("Save changes")
+    widget.is_at("Your changes are saved")
+    (changed,) = app.import_jobs(user)
+    assert changed["_id"] == job["_id"]
+    assert (changed["interval"]["every"], changed["interval"]["unit"]) == (45, "minutes")
+    mappings = app.call("GET", f"/v1/import-jobs/{job['_id']}/mappings")
+    assert {one["key"]: one["path"] for one in mappings}["price"] is None
+    widget.press("Done")
+    widget.is_at("My imports")
+
+
+def test_delete_asks_first(widget: Widget, app: HostApp, user: str) -> None:
+    action(widget, "Delete").click()
+    expect(widget.button("Keep it")).to_be_focused()
+    widget.press("Keep it")
+    assert len(app.import_jobs(user)) == 1
+    action(widget, "Delete").click()
+    widget.press("Delete import")
+    widget.is_at("No imports yet")
+    assert app.import_jobs(user) == []
+
+
+def test_a_new_one_from_here(
+    widget: Widget, app: HostApp, user: str, feed_server: FeedServer
+) -> None:
+    url = feed_server.serve("/second.xml", SHOP)
+    widget.press("New import")
+    widget.is_at(CONFIGURE)
+    widget.read(url)
+    widget.is_at(MAP)
+    widget.forward(SCHEDULE, CONFIRM)
+    widget.within.get_by_role("checkbox", name="Import for the first time right away").uncheck()
+    widget.press("Start importing")
+    widget.is_at("Your import is set up")
+    widget.press("Done")
+    widget.is_at("My imports")
+    expect(widget.within.get_by_role("listitem")).to_have_count(2)
+    assert {one["url"] for one in app.import_jobs(user)} >= {url}
+
+
+def test_what_changes_elsewhere_shows_up(
+    widget: Widget, app: HostApp, user: str, job: dict[str, Any]
+) -> None:
+    app.call("PUT", f"/v1/import-jobs/user/{job['_id']}/pause")
+    expect(widget.text("Paused")).to_be_visible()
