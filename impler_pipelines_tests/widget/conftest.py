@@ -22,16 +22,22 @@ _PATIENCE_MS = 30_000  # of one expectation: the machine may be busy with other 
 _DESKTOP = {"width": 1280, "height": 800}
 
 
-@pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    """One browser for this worker, gone before tests of other kinds; skips where none is there."""
+@pytest.fixture(scope="session", autouse=True)
+def chromium() -> str:
+    """The path of Chromium; skips where there is none, except in CI, before a stack is started."""
     program = find_chromium()
     if program is None:
         if os.environ.get("CI"):
             pytest.fail("no Chromium is installed: .ci/chromium.sh installs one")
         pytest.skip("install chromium to run these")
+    return program
+
+
+@pytest.fixture(scope="package")
+def browser(chromium: str) -> Iterator[Browser]:
+    """One browser for this worker, gone before tests of other kinds."""
     expect.set_options(timeout=_PATIENCE_MS)
-    with open_browser(program) as browser:
+    with open_browser(chromium) as browser:
         yield browser
 
 

@@ -24,6 +24,7 @@ _PHONE = {"width": 360, "height": 640}
 _OVERFLOWS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing(
     app: HostApp,
@@ -48,6 +49,7 @@ def test_axe_finds_nothing(
     walk.session_ended()
 
 
+@pytest.mark.slow
 def test_small_screens_need_no_sideways_scrolling(
     app: HostApp, user: str, page: Page, feed_server: FeedServer, subtests: pytest.Subtests
 ) -> None:

@@ -67,6 +67,7 @@ def test_pause_and_resume(widget: Widget, app: HostApp, user: str) -> None:
     assert app.import_jobs(user)[0]["status"] == "RUNNING"
 
 
+@pytest.mark.slow
 def test_run_now_its_history_and_its_rejects(
     widget: Widget, app: HostApp, template: str, page: Page
 ) -> None:
@@ -144,8 +145,9 @@ def test_a_new_one_from_here(
     assert {one["url"] for one in app.import_jobs(user)} >= {url}
 
 
+@pytest.mark.slow
 def test_what_changes_elsewhere_shows_up(
     widget: Widget, app: HostApp, user: str, job: dict[str, Any]
 ) -> None:
     app.call("PUT", f"/v1/import-jobs/user/{job['_id']}/pause")
-    expect(widget.text("Paused")).to_be_visible()
+    expect(widget.text("Paused")).to_be_visible(timeout=90_000)  # it asks now and then

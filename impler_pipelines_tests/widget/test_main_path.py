@@ -24,6 +24,7 @@ from impler_pipelines_tests.widget.widget_page import (
 pytestmark = pytest.mark.timeout(500)
 
 
+@pytest.mark.slow
 def test_from_the_embed_call_to_loaded_rows(
     app: HostApp, user: str, page: Page, feed_server: FeedServer
 ) -> None:

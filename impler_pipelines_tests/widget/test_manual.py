@@ -24,6 +24,7 @@ Broken;https://shop.test/3;not a number
 ROWS = [("Chair; table", "https://shop.test/2", None), ("Lamp", "https://shop.test/1", 10.5)]
 
 
+@pytest.mark.slow
 def test_from_a_file_to_loaded_rows(app: HostApp, user: str, page: Page) -> None:
     template = app.template(mode="manual")
     page.goto(app.page(template, app.session(template, user)))
