@@ -8,9 +8,9 @@ import subprocess
 from dataclasses import replace
 
 import requests
-from impler_pipelines.control_api.sessions import SessionTokens
 from playwright.sync_api import BrowserContext, Page, expect
 
+from impler_pipelines.control_api.sessions import SessionTokens
 from impler_pipelines.settings import Settings
 from impler_pipelines.store.secrets import secret_box
 from impler_pipelines_tests.end_to_end.running_stack import CLI, RunningStack
