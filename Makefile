@@ -20,8 +20,7 @@ demo: $(VENV)/.compiled ## see it work: a sample feed becomes rows, in a tempora
 	@$(CLI) demo
 
 test: $(VENV)/.dev $(VENV)/.compiled ## the whole test suite, with its own PostgreSQL, MariaDB and browser
-	@.ci/mariadb.sh
-	@.ci/chromium.sh
+	@.ci/programs.sh mariadb chromium
 	@echo "make: running the tests, in parallel"
 	@$(BIN)/pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
@@ -46,7 +45,7 @@ fuzz: $(VENV)/.dev ## search for bytes that break what should hold for any; FUZZ
 		-max_total_time=$(or $(FUZZ_SECONDS),120) -timeout=10 -rss_limit_mb=1024
 
 screenshots: $(VENV)/.dev $(VENV)/.compiled ## every step of the widget as pictures, in screenshots/ or INTO=folder
-	@.ci/chromium.sh
+	@.ci/programs.sh chromium
 	@$(BIN)/python -m impler_pipelines_tests.widget.screenshots $(or $(INTO),screenshots)
 
 format: $(VENV)/.dev ## let ruff format and fix what it can

@@ -178,7 +178,7 @@ def mariadb_home() -> Path:
     """The session's home, where a MariaDB server runs now; skips where none is installed."""
     if mariadb_keeper.find_program("mariadbd") is None:
         if os.environ.get("CI"):
-            pytest.fail("no MariaDB server is installed: .ci/mariadb.sh installs one")
+            pytest.fail("no MariaDB server is installed: .ci/programs.sh mariadb installs one")
         pytest.skip("install mariadb-server to run these")
     home = Path(os.environ[_HOME])
     with _locked(home / "mariadb.lock"):

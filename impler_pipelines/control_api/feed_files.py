@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from types import TracebackType
 from typing import Any, BinaryIO
 
 from impler_pipelines.extraction import FeedReading, normalise_path
@@ -67,17 +66,6 @@ class FeedFile:
     def close(self) -> None:
         """Let go, once."""
         os.close(self._fd)
-
-    def __enter__(self) -> FeedFile:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def feed_file(fetched_into: Callable[[BinaryIO], FetchResult]) -> FeedFile:

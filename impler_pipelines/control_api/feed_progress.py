@@ -23,6 +23,7 @@ from impler_pipelines.sources.interruption import Interruption
 
 T = TypeVar("T")
 NDJSON = "application/x-ndjson"
+ENDED_AS = "ended_as"  # in a request's state: the status of what a stream ended with, not as 200
 _LEAST_SECONDS = 0.2  # from one event to the next
 _REFUSED = re.compile(r"q=0(\.0*)?")
 
@@ -79,11 +80,13 @@ class Events(StreamingResponse):
 
     def __init__(self, progress: Progress, outcome: Future[str]) -> None:
         self._progress, self._outcome = progress, outcome
+        self._state: dict[str, Any] = {}
         # nginx would hold the lines back until there are some kilobytes of them.
         super().__init__(self._lines(), headers={"X-Accel-Buffering": "no"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the events until there is an outcome or nobody listens."""
+        self._state = scope.setdefault("state", {})
         try:
             await super().__call__(scope, receive, send)
         finally:
@@ -114,5 +117,7 @@ class Events(StreamingResponse):
         try:
             return f'{{"event": "done", "feed": {self._outcome.result()}}}\n'
         except Exception as error:  # noqa: BLE001  the plain request would have its answer
-            body = bytes(answer_to(error).body).decode()
+            answer = answer_to(error)
+            self._state[ENDED_AS] = answer.status_code
+            body = bytes(answer.body).decode()
             return f'{{"event": "failed", "problem": {body}}}\n'

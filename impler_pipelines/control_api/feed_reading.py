@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 from http import HTTPStatus
@@ -74,7 +74,7 @@ class FeedReader:
         """
         progress = Progress()
         source = FeedSource("", url, auth)
-        with self._turn(), self._feeds.fetched(source, progress) as file:
+        with self._turn(), closing(self._feeds.fetched(source, progress)) as file:
             return self._reading(source, file, record_path, progress, or_detect=or_detect)
 
     def inspect(
@@ -138,7 +138,7 @@ class FeedReader:
 
         Raises as ``read`` does, and what ``preview`` raises.
         """
-        with self._turn(), self._feeds.fetched(source, Progress()) as file:
+        with self._turn(), closing(self._feeds.fetched(source, Progress())) as file:
             return self._previewed(source, file, draft, extent)
 
     def preview_kept(self, source: FeedSource, draft: Draft, extent: Extent) -> Preview:
@@ -146,7 +146,7 @@ class FeedReader:
 
         Raises ``RequestInvalid``, too, for a draft that does not fit the feed.
         """
-        with self._turn(), self._feeds.kept_or_fetched(source, Progress()) as file:
+        with self._turn(), closing(self._feeds.kept_or_fetched(source, Progress())) as file:
             return self._previewed(source, file, draft, extent)
 
     def preview_upload(self, upload: Upload, draft: Draft, extent: Extent) -> Preview:
@@ -168,7 +168,7 @@ class FeedReader:
     def _inspected(
         self, source: FeedSource, record_path: str | None, progress: Progress
     ) -> FeedReading:
-        with self._feeds.fetched_and_kept(source, progress) as file:
+        with closing(self._feeds.fetched_and_kept(source, progress)) as file:
             reading = self._reading(source, file, record_path, progress)
             file.learn(record_path, reading)
             return reading

@@ -12,6 +12,8 @@ import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+import idna
+
 from impler_pipelines.control_api.gathering import Gathered
 from impler_pipelines.errors import RequestInvalid
 
@@ -50,8 +52,8 @@ def _origin(text: str, field: str) -> str:
 
 
 def _ascii(host: str) -> str:
-    """The host as browsers send it. Raises ``UnicodeError``, a ``ValueError``."""
+    """The host as browsers send it (UTS 46, non-transitional). Raises ``UnicodeError``."""
     if host.isascii():
         return host
     wildcard, name = ("*.", host[2:]) if host.startswith("*.") else ("", host)
-    return wildcard + name.encode("idna").decode()
+    return wildcard + idna.encode(name, uts46=True).decode()

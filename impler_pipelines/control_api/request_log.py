@@ -15,6 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from impler_pipelines import logs
+from impler_pipelines.control_api.feed_progress import ENDED_AS
 from impler_pipelines.control_api.metrics import Metrics
 from impler_pipelines.store.engine import new_id
 
@@ -31,6 +32,7 @@ class RequestLog:
     """The outermost ASGI middleware.
 
     Lines and counts name the route's pattern, never the path or the query: users' ids are in there.
+    A stream that ends with a problem counts as that, though it began as 200.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -59,8 +61,9 @@ class RequestLog:
 
     def _report(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path_format", _UNROUTED)
-        self._metrics.count(method=scope["method"], route=route, status=status, seconds=seconds)
         parameters, state = scope.get("path_params", {}), scope.get("state", {})
+        status = state.get(ENDED_AS, status)
+        self._metrics.count(method=scope["method"], route=route, status=status, seconds=seconds)
         logs.note(
             "request.answered",
             level=_level(scope["path"], status),

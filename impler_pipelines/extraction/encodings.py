@@ -192,26 +192,22 @@ class _Survey:
 
 
 def _survey(chunks: Iterable[bytes]) -> _Survey:
+    """Look at a whole document. What an incremental decoder leaves out are the strays."""
     seen = _Survey()
-
-    def stray(error: UnicodeError) -> tuple[str, int]:
-        if not isinstance(error, UnicodeDecodeError):
-            raise error
-        seen.strays += 1
-        return "", error.start + 1
-
-    codecs.register_error("impler-count", stray)
-    decoder = codecs.getincrementaldecoder(UTF_8)("impler-count")
+    size = decoded = 0
+    decoder = codecs.getincrementaldecoder(UTF_8)("ignore")
     for chunk in chunks:
+        text = decoder.decode(chunk)
+        size += len(chunk)
+        decoded += len(text.encode())
         if chunk.isascii():
-            decoder.decode(chunk)
             continue
         seen.ascii_only = False
         seen.controls = seen.controls or re.search(rb"[\x80-\x9f]", chunk) is not None
         seen.sample.add(chunk)
-        text = decoder.decode(chunk)
-        seen.sequences += sum(map(len, re.findall(r"[^\x00-\x7f]+", text)))
+        seen.sequences += len(text) - len(text.encode("ascii", "ignore"))
     decoder.decode(b"", final=True)
+    seen.strays = size - decoded
     seen.utf8 = not seen.strays
     return seen
 

@@ -32,6 +32,23 @@ ATOM = """<?xml version="1.0" encoding="UTF-8"?>
 EVERY_DAY = {"every": 1, "unit": "days"}
 
 
+def with_items(items: str) -> str:
+    """``FEED`` with these items in place of its own."""
+    start, _, end = FEED.partition("<item>")
+    return start + items + end[end.rindex("</channel>") :]
+
+
+def numbered(count: int, *, padding: str = "") -> str:
+    """``FEED`` with so many items, every second one without a price that can be read."""
+    return with_items(
+        "".join(
+            f"<item><title>T{n}</title><link>/{n}</link>"
+            f"<g:price>{n if n % 2 else 'x'}</g:price><d>{padding}</d></item>"
+            for n in range(count)
+        )
+    )
+
+
 @dataclass
 class HostApp:
     """Sends requests with one project's key."""

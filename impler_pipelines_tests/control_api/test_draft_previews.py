@@ -22,6 +22,7 @@ from impler_pipelines_tests.control_api.host_app import (
     MAPPINGS,
     HostApp,
     fields,
+    numbered,
     problem,
 )
 from impler_pipelines_tests.control_api.test_feeds import INSPECT, PAGE
@@ -36,22 +37,6 @@ ROWS = [
     {"title": "Chair", "link": "https://shop.test/2", "price": None},
     {"title": "Desk", "link": "https://shop.test/3", "price": 99.0},
 ]
-
-
-def with_items(items: str) -> str:
-    start, _, end = FEED.partition("<item>")
-    return start + items + end[end.rindex("</channel>") :]
-
-
-def numbered(count: int, *, padding: str = "") -> str:
-    """A feed of so many items, every second one without a price that can be read."""
-    return with_items(
-        "".join(
-            f"<item><title>T{n}</title><link>/{n}</link>"
-            f"<g:price>{n if n % 2 else 'x'}</g:price><d>{padding}</d></item>"
-            for n in range(count)
-        )
-    )
 
 
 @pytest.fixture

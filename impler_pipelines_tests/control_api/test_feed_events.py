@@ -21,7 +21,13 @@ from impler_pipelines.control_api.kept_feeds import FeedSource
 from impler_pipelines.errors import Interrupted
 from impler_pipelines.settings import Settings
 from impler_pipelines_tests.control_api.conftest import host_app, serving
-from impler_pipelines_tests.control_api.host_app import FEED, HostApp, fields, problem
+from impler_pipelines_tests.control_api.host_app import (
+    FEED,
+    HostApp,
+    fields,
+    problem,
+    with_items,
+)
 from impler_pipelines_tests.control_api.test_feeds import INSPECT, PAGE
 from impler_pipelines_tests.feed_server import FeedServer, Handler
 from impler_pipelines_tests.supervisor.waiting import until
@@ -141,9 +147,8 @@ class TestEvents:
         assert {one["totalBytes"] for one in told} == {None}
 
     def test_tell_of_records(self, app: HostApp, feed_server: FeedServer) -> None:
-        start, _, end = FEED.partition("<item>")
         items = "<item><title>x</title></item>" * 400_000
-        url = feed_server.serve("/feed.xml", start + items + end[end.rindex("</channel>") :])
+        url = feed_server.serve("/feed.xml", with_items(items))
         told = events(app, {"url": url})
         assert told[-1]["feed"]["recordCount"] == 400_000
         counts = [one["records"] for one in told if one["event"] == "reading"]
@@ -290,9 +295,8 @@ class TestHangingUp:
             until(lambda: app.call("POST", INSPECT, body).status_code == 200, "a place", 10)
 
     def test_ends_the_reading(self, settings: Settings, feed_server: FeedServer) -> None:
-        start, _, end = FEED.partition("<item>")
         items = "<item><title>x</title></item>" * 400_000
-        url = feed_server.serve("/feed.xml", start + items + end[end.rindex("</channel>") :])
+        url = feed_server.serve("/feed.xml", with_items(items))
 
         class Impatient(Progress):
             """Somebody who leaves as soon as records are told of."""

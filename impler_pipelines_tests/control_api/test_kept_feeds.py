@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -54,7 +54,7 @@ def content(file: FeedFile | None) -> bytes | None:
     """All of ``file``, which is closed."""
     if file is None:
         return None
-    with file, file.opened(lambda: None) as feed:
+    with closing(file), file.opened(lambda: None) as feed:
         return feed.read()
 
 
@@ -73,7 +73,7 @@ class TestFeedFile:
         file = made(bytes(range(256)) * 1000)
 
         def read(_: int) -> bytes:
-            with file.copy() as mine, mine.opened(lambda: None) as feed:
+            with closing(file.copy()) as mine, mine.opened(lambda: None) as feed:
                 return b"".join(iter(lambda: feed.read(1000), b""))
 
         with ThreadPoolExecutor(8) as threads:
@@ -100,7 +100,7 @@ class TestFeedFile:
 
     def test_is_gone_with_its_last_holder(self, made: Made) -> None:
         file = made(b"abc")
-        with file.copy() as other:
+        with closing(file.copy()) as other:
             assert (holds(file), content(other.copy())) == (2, b"abc")
         assert holds(file) == 1
 
@@ -108,7 +108,7 @@ class TestFeedFile:
         file = made(FEED.encode())
         reading = read_feed(FEED.encode())
         assert file.known(None) is None
-        with file.copy() as other:
+        with closing(file.copy()) as other:
             other.learn(None, reading)
         for path in (None, " ", "rss > channel > item", "rss>channel>item"):
             known = file.known(path)

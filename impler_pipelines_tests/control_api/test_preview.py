@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from impler_pipelines_tests.control_api.host_app import COLUMNS, FEED, MAPPINGS, HostApp
+from impler_pipelines_tests.control_api.host_app import (
+    COLUMNS,
+    FEED,
+    MAPPINGS,
+    HostApp,
+    numbered,
+)
 from impler_pipelines_tests.feed_server import FeedServer
 
 
@@ -47,13 +53,7 @@ class TestPreview:
 
     def test_limit_is_of_each(self, app: HostApp, feed_server: FeedServer) -> None:
         job = app.import_job(feed_server)
-        items = "".join(
-            f"<item><title>T{n}</title><link>/{n}</link><g:price>{n if n % 2 else 'x'}</g:price>"
-            "</item>"
-            for n in range(40)
-        )
-        start, _, end = FEED.partition("<item>")
-        feed_server.serve("/feed.xml", start + items + end[end.rindex("</channel>") :])
+        feed_server.serve("/feed.xml", numbered(40))
         seen = app.ok("GET", preview(job, "?limit=7"))
         assert (len(seen["rows"]), len(seen["rejects"]), seen["records"]) == (7, 7, 40)
         assert [row["title"] for row in seen["rows"]] == [f"T{n}" for n in range(1, 14, 2)]

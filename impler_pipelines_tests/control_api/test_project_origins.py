@@ -28,6 +28,7 @@ class TestRead:
             pytest.param("https://*.a-b.co.uk:8443", "https://*.a-b.co.uk:8443", id="wild-port"),
             pytest.param("https://bücher.example", "https://xn--bcher-kva.example", id="idn"),
             pytest.param("https://*.BÜCHER.example", "https://*.xn--bcher-kva.example", id="wild"),
+            pytest.param("https://Straße.example", "https://xn--strae-oqa.example", id="eszett"),
         ],
     )
     def test_one(self, given: str, read: str) -> None:

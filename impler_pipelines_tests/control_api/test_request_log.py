@@ -102,6 +102,17 @@ class TestLines:
         assert line["ms"] > 0
         assert line["level"] == "info"
 
+    def test_a_stream_counts_as_what_it_ended_with(
+        self, app: HostApp, feed_server: FeedServer, lines: Lines
+    ) -> None:
+        """All streams begin as 200: an operator would see feeds that can't be read as read."""
+        body = {"url": feed_server.serve("/feed.xml", "gone", status=404)}
+        headers = {"accept": "application/x-ndjson"}
+        assert app.call("POST", "/v1/feeds/inspect", body, headers=headers).status_code == 200
+        assert answered(lines, 1)[-1]["status"] == 502
+        counted = 'impler_api_requests_total{method="POST",route="/v1/feeds/inspect",status="502"}'
+        assert counted in app.call("GET", "/metrics").text
+
     def test_what_a_request_did_has_its_id(
         self, app: HostApp, feed_server: FeedServer, lines: Lines
     ) -> None:

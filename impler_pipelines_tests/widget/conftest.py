@@ -28,7 +28,7 @@ def chromium() -> str:
     program = find_chromium()
     if program is None:
         if os.environ.get("CI"):
-            pytest.fail("no Chromium is installed: .ci/chromium.sh installs one")
+            pytest.fail("no Chromium is installed: .ci/programs.sh chromium installs one")
         pytest.skip("install chromium to run these")
     return program
 

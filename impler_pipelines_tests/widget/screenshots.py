@@ -66,7 +66,7 @@ def main() -> None:
     """Start a stack, take the pictures, stop it."""
     program = find_chromium()
     if program is None:
-        sys.exit("no Chromium is installed: .ci/chromium.sh installs one")
+        sys.exit("no Chromium is installed: .ci/programs.sh chromium installs one")
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "screenshots")
     folder.mkdir(parents=True, exist_ok=True)
     with stack_in_a_temporary_home(free_port(), free_port(), rows_in_store=True) as stack:

@@ -2,6 +2,7 @@
 
 import { html, useState } from "../vendor/preact-htm.js";
 import { Icon } from "./icons.js";
+import { allReasons } from "./reasons.js";
 import { useShell } from "./shell.js";
 
 const LONGEST = 120;
@@ -9,16 +10,16 @@ const ISO_MOMENT = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
 
 /**
  * @param {{
- *   columns: {key: string, name: string, type: string}[], label: string,
+ *   columns: {key: string, name: string, type: string}[],
  *   withReasons?: boolean,   a column that says why, in words
- *   records: {index: number, values: object, errors: {column: string, message: string}[]}[],
+ *   records: {index: number, values: object, errors: object[]}[],   errors: see reasons.js
  * }} props
  */
-export function RecordTable({ columns, records, label, withReasons = false }) {
+export function RecordTable({ columns, records, withReasons = false }) {
   const { t } = useShell();
   const [tip, setTip] = useState(null); // {text, x, y}
   return html`
-    <div class="table-frame" role="group" aria-label=${label} tabindex="0" onScroll=${() => tip && setTip(null)}>
+    <div class="table-frame" role="group" aria-label=${t("table.label")} tabindex="0" onScroll=${() => tip && setTip(null)}>
       <table class="records">
         <thead>
           <tr>
@@ -37,12 +38,13 @@ export function RecordTable({ columns, records, label, withReasons = false }) {
                 ${record.errors.length > 0 && html`<span class="sr-only">${t("table.refused")}</span>`}
               </th>
               ${withReasons && html`
-                <td class="why" lang="en">
-                  <bdi>${record.errors.map((error) => error.message).join("; ")}</bdi>
-                </td>
+                <td class="why"><bdi>${allReasons(t, columns, record.errors)}</bdi></td>
               `}
               ${columns.map((column) => html`
-                <${Cell} key=${column.key} record=${record} column=${column} setTip=${setTip} />
+                <${Cell}
+                  key=${column.key} value=${record.values[column.key]} column=${column} setTip=${setTip}
+                  reason=${allReasons(t, columns, record.errors.filter((error) => error.column === column.key))}
+                />
               `)}
             </tr>
           `)}
@@ -55,22 +57,21 @@ export function RecordTable({ columns, records, label, withReasons = false }) {
   `;
 }
 
-function Cell({ record, column, setTip }) {
+function Cell({ value, column, reason, setTip }) {
   const { t, format } = useShell();
-  const reasons = record.errors.filter((error) => error.column === column.key).map((error) => error.message);
-  const text = shown(record.values[column.key], column, format, t);
+  const text = shown(value, column, format, t);
   const side = isFigure(column) ? "figure" : "";
-  if (!reasons.length) return html`<td class=${side}><bdi>${text}</bdi></td>`;
-  const reason = reasons.join("; ");
+  if (!reason) return html`<td class=${side}><bdi>${text}</bdi></td>`;
+  const refused = text === "" ? t("table.missing") : text;
   const show = (event) => setTip({ text: reason, ...beside(event.currentTarget) });
   const hide = () => setTip(null);
   return html`
     <td class=${side}>
       <span
-        class="bad-value" tabindex="0" role="note" aria-label=${t("table.refusedValue", { value: text, reason })}
+        class="bad-value" tabindex="0" role="note" aria-label=${t("table.refusedValue", { value: refused, reason })}
         onMouseEnter=${show} onMouseLeave=${hide} onFocus=${show} onBlur=${hide}
       >
-        <${Icon} name="alert" /> <bdi>${text === "" ? t("table.missing") : text}</bdi>
+        <${Icon} name="alert" /> <bdi>${refused}</bdi>
       </span>
     </td>
   `;

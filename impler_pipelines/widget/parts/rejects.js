@@ -54,7 +54,7 @@ export function Rejects({ job, run }) {
       ${rejects && rejects.length === 0 && html`<p class="hint">${t("rejects.gone")}</p>`}
       ${rejects && rejects.length > 0 && html`
         <${RecordTable}
-          columns=${session.columns} label=${t("rejects.title", { count: run.invalid })} withReasons
+          columns=${session.columns} withReasons
           records=${rejects.map(({ index, record, errors }) => ({ index, values: record, errors }))}
         />
       `}

@@ -4,6 +4,7 @@ import { html, useMemo } from "../vendor/preact-htm.js";
 import { Skeleton } from "../parts/loading.js";
 import { Notice, ProblemNotice } from "../parts/notice.js";
 import { useAnswer } from "../parts/hooks.js";
+import { allReasons } from "../parts/reasons.js";
 import { RecordTable } from "../parts/record_table.js";
 import { useShell } from "../parts/shell.js";
 import { authHeader } from "./auth.js";
@@ -44,7 +45,7 @@ export function Preview({ draft, auth, edited }) {
         ${isAsking && !answer && html`<${Skeleton} lines=${6} tall />`}
         ${answer && records.length === 0 && html`<p class="panel empty">${t("preview.noRecords")}</p>`}
         ${answer && records.length > 0 && html`
-          <${RecordTable} columns=${session.columns} records=${records} label=${t("preview.title")} />
+          <${RecordTable} columns=${session.columns} records=${records} />
           <${Reasons} rejects=${answer.rejects} count=${answer.invalid} columns=${session.columns} />
         `}
         ${answer?.warnings.length > 0 && html`
@@ -79,7 +80,7 @@ function Reasons({ rejects, count, columns }) {
         ${shown.map((reject) => html`
           <li key=${reject.index}>
             <span class="reason-record">${t("preview.record", { number: reject.index + 1 })}</span>
-            <bdi lang="en">${reject.errors.map((error) => error.message).join("; ")}</bdi>
+            <bdi>${allReasons(t, columns, reject.errors)}</bdi>
           </li>
         `)}
       </ul>
@@ -91,7 +92,7 @@ function Reasons({ rejects, count, columns }) {
 
 /**
  * Rows and rejects as one list, in the feed's order.
- * @returns {{index: number, values: object, errors: {column: string, message: string}[]}[]}
+ * @returns {{index: number, values: object, errors: object[]}[]}
  */
 function inFeedOrder({ rows, indexes, rejects }) {
   const valid = rows.map((values, at) => ({ index: indexes[at], values, errors: [] }));

@@ -81,8 +81,7 @@ export function Upload({ draft, change, setFile, heading, onBack, onNext }) {
                   ${t("upload.choose")}
                 </button>
                 <input
-                  type="file" ref=${picker} accept=${TYPES} class="sr-only" tabindex="-1"
-                  aria-label=${t("upload.choose")}
+                  type="file" ref=${picker} accept=${TYPES} hidden
                   onChange=${(event) => { send(event.target.files[0]); event.target.value = ""; }}
                 />
               </div>

@@ -1,4 +1,7 @@
-/** Deutsch. Die Schlüssel sind die von `en.js`; `sentence.…` sagt Zeitpläne in Worten. */
+/**
+ * Deutsch. Die Schlüssel sind die von `en.js`; dazu sagt `sentence.…` Zeitpläne und
+ * `reason.…` Gründe in Worten, für die es sonst die englischen des Servers gibt.
+ */
 export default {
   number: "{number}",
   title: "Import",
@@ -174,6 +177,23 @@ export default {
   "preview.more_other": "{count} weitere sind in der Tabelle markiert.",
   "preview.refusedMeans": "Abgelehnte Datensätze werden ausgelassen, alle anderen importiert.",
 
+  "reason.required": "{name} fehlt, wird aber gebraucht",
+  "reason.string": "{name}: „{value}“ enthält ein Nullzeichen",
+  "reason.any": "{name}: „{value}“ enthält ein Nullzeichen",
+  "reason.number": "{name}: „{value}“ ist keine eindeutige ganze Zahl",
+  "reason.double": "{name}: „{value}“ ist keine eindeutige Zahl",
+  "reason.date": "{name}: „{value}“ ist kein eindeutiges Datum",
+  "reason.email": "{name}: „{value}“ ist keine E-Mail-Adresse",
+  "reason.regex": "{name}: „{value}“ entspricht nicht der Vorgabe: {pattern}",
+  "reason.select": "{name}: „{value}“ ist nicht erlaubt, sondern nur: {values}",
+  "reason.image": "{name}: „{value}“ ist keine Adresse mit http oder https",
+  "reason.range": "{name}: „{value}“ liegt nicht im erlaubten Bereich: {bounds}",
+  "reason.length": "{name}: „{value}“ hat nicht so viele Zeichen wie erlaubt: {bounds}",
+  "reason.digits": "{name}: „{value}“ hat nicht so viele Ziffern wie erlaubt: {bounds}",
+  "reason.unique": "{name}: „{value}“ kommt schon vorher vor",
+  "reason.unique_with": "{name}: „{value}“ kommt in dieser Verbindung schon vorher vor",
+
+  "table.label": "Datensätze als Tabelle",
   "table.record": "Nr.",
   "table.why": "Grund",
   "table.refused": "abgelehnt",

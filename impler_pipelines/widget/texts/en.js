@@ -177,6 +177,7 @@ export default {
   "preview.more_other": "{count} more are marked in the table.",
   "preview.refusedMeans": "Refused records are left out, all others are imported.",
 
+  "table.label": "Records in a table",
   "table.record": "#",
   "table.why": "Why",
   "table.refused": "refused",
