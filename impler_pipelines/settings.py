@@ -212,9 +212,11 @@ class Settings(BaseSettings):
         """Dagster's own storage: the same database, schema ``dagster``, on psycopg2.
 
         Under psycopg 3 dagster-postgres fails to create its tables when processes start together.
+        The plugin is ``orchestration/kept_connections.py``.
         """
         url = self.plain_store_url.replace("postgresql://", "postgresql+psycopg2://", 1)
-        return f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3Ddagster"
+        more = "options=-csearch_path%3Ddagster&plugin=impler_kept"
+        return f"{url}{'&' if '?' in url else '?'}{more}"
 
     @property
     def default_destination_url(self) -> str:

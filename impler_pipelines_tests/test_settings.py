@@ -82,6 +82,7 @@ def test_dagsters_storage_is_its_own_schema_on_psycopg2() -> None:
     assert settings.store_url == "postgresql+psycopg://u:p@h:5432/d?sslmode=require"
     assert settings.dagster_storage_url == (
         "postgresql+psycopg2://u:p@h:5432/d?sslmode=require&options=-csearch_path%3Ddagster"
+        "&plugin=impler_kept"
     )
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import text
 import impler_pipelines
 from impler_pipelines.model import FeedState, ImportJob, RunStatus
 from impler_pipelines.orchestration.history import DagsterHistory
+from impler_pipelines.orchestration.kept_connections import let_go
 from impler_pipelines.orchestration.names import (
     RUN_ID_TAG,
     SYNC_SENSOR,
@@ -58,6 +59,7 @@ def dagster_on(database_url: str, home: Path) -> Iterator[DagsterInstance]:
         patch.setenv("IMPLER_DAGSTER_STORAGE_URL", url)
         with DagsterInstance.from_config(str(home)) as opened:
             yield opened
+        let_go()
 
 
 @pytest.fixture(scope="module")
