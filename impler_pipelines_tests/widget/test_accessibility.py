@@ -166,10 +166,41 @@ def test_german_sentences(app: HostApp, user: str, page: Page, feed_server: Feed
     widget.press("Feed lesen")
     widget.is_at("Was gehört wohin?")
     expect(widget.text("1 abgelehnt")).to_be_visible()
+    reason = "Price: „not a number“ ist keine eindeutige Zahl"
+    expect(widget.within.get_by_text(reason)).to_be_visible()
     widget.press("Weiter")
     widget.within.get_by_role("combobox", name="Zeiteinheit").select_option("weeks")
     widget.within.get_by_role("checkbox", name="Freitag").check()
     expect(widget.within.get_by_text("am Montag und Freitag um 09:00")).to_be_visible()
+
+
+def test_german_reasons_and_the_words_of_a_template(
+    app: HostApp, user: str, page: Page, feed_server: FeedServer
+) -> None:
+    url = feed_server.serve("/shop.xml", SHOP)
+    own = {"validate": "length", "max": 5, "errorMessage": "Keep it short, please"}
+    columns = [
+        {"key": "title", "name": "Title", "type": "String", "validations": [own]},
+        {"key": "link", "name": "Link", "type": "Select", "selectValues": ["a", "b"]},
+        {
+            "key": "price",
+            "name": "Price",
+            "type": "Double",
+            "validations": [{"validate": "range", "min": 1, "max": 50}],
+        },
+    ]
+    template = app.template(columns)
+    page.goto(app.page(template, app.session(template, user), locale="de"))
+    widget = Widget(page).open("Woher kommen Ihre Daten?")
+    widget.within.get_by_role("textbox", name="Adresse des Feeds").fill(url)
+    widget.press("Feed lesen")
+    widget.is_at("Was gehört wohin?")
+    for words in (
+        "Keep it short, please",
+        "Link: „https://shop.test/1“ ist nicht erlaubt, sondern nur: a, b",
+        "Price: „99“ liegt nicht im erlaubten Bereich: 1 – 50",
+    ):
+        expect(widget.within.get_by_text(words).first).to_be_visible()
 
 
 def test_texts_of_the_host_app_come_first(app: HostApp, user: str, page: Page) -> None:
