@@ -223,7 +223,8 @@ class Template:
 class Upload:
     """A file that a person uploaded, kept at ``path`` on the artifact place.
 
-    ``record_path`` says where its records are; ``asked``: a run of it was asked for.
+    ``record_path`` says where its records are; ``asked``: a run of it was asked for. ``mappings``
+    are a run's: as the file was mapped when the run was asked for.
     """
 
     path: str
@@ -231,6 +232,7 @@ class Upload:
     content_type: str | None
     record_path: str
     asked: bool = False
+    mappings: tuple[FieldMapping, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -339,6 +341,11 @@ class Run:
     asked_by: str | None = None
     access_key_id: str | None = None
     error_internal: bool = False
+
+    @property
+    def own_mappings(self) -> tuple[FieldMapping, ...] | None:
+        """How its file is mapped, whatever file has come since; None: as the import job is."""
+        return self.upload.mappings if self.upload and self.rejects_of is None else None
 
 
 @dataclass(frozen=True)

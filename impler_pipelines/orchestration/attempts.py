@@ -7,6 +7,7 @@ transient ones are retried in the run with growing waits, a cancelled run ends w
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from types import TracebackType
@@ -111,12 +112,15 @@ class Attempt:
         self._log.begun(self.run)
         self._heartbeat = _Heartbeat(self.runtime, self.run.id, dagster_run.run_id)
         with self.runtime.transaction() as connection:
-            self._plan = plan = plans.load_plan(
+            plan = plans.load_plan(
                 connection,
                 self.runtime.secrets,
                 self.import_job_id,
                 default_destination=self.runtime.destination_name,
             )
+        if self.run.own_mappings is not None:
+            plan = replace(plan, mappings=self.run.own_mappings)
+        self._plan = plan
         if known_run_id is None and self._context.op.name == _FIRST_OP:
             self._tag(plan)
         return plan

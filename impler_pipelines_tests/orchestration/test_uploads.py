@@ -176,6 +176,41 @@ class TestUpload:
         assert desk.run()["inserted"] == 1
         assert len(desk.scene.rows()) == 3
 
+    def test_each_run_has_its_own_mapping(self, desk: Desk) -> None:
+        desk.upload(CSV)
+        other = [{"key": "title", "path": "Name"}, {"key": "link", "path": "Title"}]
+        desk.upload(b"Name,Title\nDesk,/4\n", mappings=other)
+        assert desk.run()["inserted"] == 2
+        assert desk.run()["inserted"] == 1
+        assert desk.scene.rows() == [*ROWS, ("/4", "Desk", None)]
+
+    def test_that_is_not_mapped_yet_leaves_the_run_before_it_alone(self, desk: Desk) -> None:
+        desk.upload(CSV)
+        job = desk.upload(b"Name,Link\nDesk,/4\n", mappings=[])
+        assert job["status"] == "MAPPING"
+        run = desk.run()
+        assert (run["status"], run["inserted"], run["error"]) == ("SUCCESS", 2, None)
+        assert desk.scene.rows() == ROWS
+        path = f"/v1/import-jobs/{desk.scene.job_id}"
+        assert desk.scene.api.ok("GET", path)["status"] == "MAPPING"
+        mappings = [{"key": "title", "path": "Name"}, MAPPINGS[1]]
+        desk.scene.api.ok("PUT", f"{path}/mappings", {"mappings": mappings})
+        assert desk.run()["inserted"] == 1
+        assert desk.scene.api.ok("GET", path)["status"] == "COMPLETED"
+
+    def test_that_failed_is_tried_again_as_it_is_mapped_now(self, desk: Desk) -> None:
+        desk.upload(CSV)
+        (file,) = (desk.scene.settings.home / "artifacts").glob("upload-*/file")
+        away = file.rename(file.with_name("away"))
+        failed = desk.run()
+        assert failed["status"] == "FAILED"
+        away.rename(file)
+        path = f"/v1/import-jobs/{desk.scene.job_id}"
+        desk.scene.api.ok("PUT", f"{path}/mappings", {"mappings": MAPPINGS[:2]})
+        desk.scene.api.ok("POST", f"{path}/runs/{failed['_id']}/retry", status=202)
+        assert desk.run()["inserted"] == 3
+        assert [price for *_, price in desk.scene.rows()] == [None, None, None]
+
     def test_columns_that_the_next_file_lacks_have_to_be_mapped(self, desk: Desk) -> None:
         desk.upload(CSV)
         job = desk.upload(b"Name,Link\nDesk,/4\n", mappings=None)

@@ -77,12 +77,15 @@ def settle(
 
 
 def _settle_upload(connection: Connection, row: Row[Any], *, now: dt.datetime) -> ImportJobStatus:
-    """The state of an import job of uploaded files. A file that is mapped is run once."""
+    """The state of an import job of uploaded files. A file that is mapped is run once.
+
+    The runs of earlier files, which keep their mappings, do not mind one that is not mapped yet.
+    """
     before = ImportJobStatus(row.status)
     values: dict[str, Any] = {}
     if _unmapped(connection, row) or not row.mappings:
         status = ImportJobStatus.MAPPING
-        if before is not status:
+        if before is not status and row.upload["asked"]:
             _cancel_queued(connection, row.id, status, now=now)
     else:
         asked = row.upload["asked"]

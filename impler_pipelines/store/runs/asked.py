@@ -10,7 +10,7 @@ import datetime as dt
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from impler_pipelines import logs
@@ -45,7 +45,7 @@ def enqueue_run(
             request_id=logs.bound_value("request_id"),
             asked_by=None if trigger is Trigger.SCHEDULE else logs.bound_value("by"),
             access_key_id=logs.bound_value("access_key_id"),
-            upload=select(import_jobs.c.upload).where(import_jobs.c.id == job_id).scalar_subquery(),
+            upload=upload_as_mapped(import_jobs.c.id == job_id),
         )
         .on_conflict_do_nothing(index_elements=["import_job_id", "due_at"])
         .returning(runs.c.id)
@@ -54,6 +54,12 @@ def enqueue_run(
     if run is not None:
         tell_asked(run)
     return run
+
+
+def upload_as_mapped(*where: ColumnElement[bool]) -> ScalarSelect[Any]:
+    """The file of an import job, with its mapping for a run to keep; null for a feed."""
+    mappings = func.jsonb_build_object("mappings", import_jobs.c.mappings)
+    return select(import_jobs.c.upload.concat(mappings)).where(*where).scalar_subquery()
 
 
 def run_now(connection: Connection, job_id: str, *, now: dt.datetime) -> Run:

@@ -72,7 +72,7 @@ def begin_attempt(
             beat(connection, run.id, dagster_run_id=dagster_run_id, now=now)
             return run
         _refuse_ended(run, reexecution=reexecution)
-    _refuse_state(status, run.trigger if run else Trigger.MANUAL)
+    _refuse_state(status, run)
     taken_over = run.id if run and reexecution else None
     _refuse_second_run(connection, job_id, run.id if run else None, taken_over, now)
     if run is None:
@@ -132,13 +132,15 @@ def _refuse_ended(run: Run, *, reexecution: bool) -> None:
         raise RunCancelled("The run was launched twice, and is done already.")
 
 
-def _refuse_state(status: ImportJobStatus, trigger: Trigger) -> None:
+def _refuse_state(status: ImportJobStatus, run: Run | None) -> None:
     if status is ImportJobStatus.MAPPING:
+        if run is not None and run.own_mappings is not None:
+            return  # the file that is not mapped is a later one
         raise StateConflict(
             "An import job that is MAPPING can't run: map its required columns first.",
             status=status,
         )
-    if not may_begin(status, trigger):
+    if not may_begin(status, run.trigger if run else Trigger.MANUAL):
         raise RunCancelled(f"The import job is {status}.")
 
 

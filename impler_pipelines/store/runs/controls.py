@@ -14,6 +14,7 @@ from impler_pipelines.store.runs.asked import (
     has_begun_since,
     lock_status,
     may_begin,
+    upload_as_mapped,
 )
 from impler_pipelines.store.runs.endings import cancel_run
 from impler_pipelines.store.runs.telling import audit_run, tell_asked
@@ -71,6 +72,14 @@ def retry_failed(connection: Connection, run: Run) -> Run:
             heartbeat_at=None,
             dagster_run_id=None,
             retried_after=runs.c.attempts,
+            # As it is mapped now, unless another file has come since.
+            upload=func.coalesce(
+                upload_as_mapped(
+                    import_jobs.c.id == run.import_job_id,
+                    import_jobs.c.upload["path"] == runs.c.upload["path"],
+                ),
+                runs.c.upload,
+            ),
         )
     )
     # It counts as one failed run at the most, however often it is tried.
