@@ -43,21 +43,26 @@ export function createApi({ base, token, renewToken }) {
     return token !== used;
   }
 
-  async function send(method, path, { body, accept = "application/json", signal } = {}) {
+  /** What `ask` answers, asked once more with a new token, should it answer 401. */
+  async function withToken(ask) {
     const used = token;
-    const headers = { authorization: `Bearer ${used}`, accept };
+    const answer = await ask(used);
+    return answer.status === 401 && await isRenewed(used) ? ask(token) : answer;
+  }
+
+  async function send(method, path, { body, accept = "application/json", signal } = {}) {
+    const headers = { accept };
     if (body !== undefined) headers["content-type"] = "application/json";
+    const options = {
+      method, signal, body: body === undefined ? undefined : JSON.stringify(body),
+      credentials: "omit", cache: "no-store",
+    };
     let response;
     try {
-      response = await fetch(base + path, {
-        method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body),
-        credentials: "omit", cache: "no-store",
-      });
+      response = await withToken((used) =>
+        fetch(base + path, { ...options, headers: { ...headers, authorization: `Bearer ${used}` } }));
     } catch (error) {
       throw isAbort(error) ? error : new Problem(0);
-    }
-    if (response.status === 401 && await isRenewed(used)) {
-      return send(method, path, { body, accept, signal });
     }
     if (!response.ok) throw await problemOf(response);
     return response;
@@ -91,12 +96,8 @@ export function createApi({ base, token, renewToken }) {
     const form = new FormData();
     Object.entries(fields).forEach(([name, value]) => form.append(name, value));
     form.append("file", file, file.name);
-    const used = token;
     const url = `${base}uploads/${segment(templateId)}`;
-    const request = await sendForm(url, used, form, onProgress, signal);
-    if (request.status === 401 && await isRenewed(used)) {
-      return upload(templateId, file, fields, { onProgress, signal });
-    }
+    const request = await withToken((used) => sendForm(url, used, form, onProgress, signal));
     const body = parsed(request.responseText);
     if (request.status !== 201) {
       throw new Problem(request.status, body, seconds(request.getResponseHeader("Retry-After")));

@@ -166,7 +166,8 @@
     checkOptions(options);
     const place = document.createElement("div");
     const dialog = document.createElement("dialog");
-    dialog.className = (typeof options.theme === "object" ? options.theme.mode : options.theme) || "auto";
+    const { theme } = options;
+    dialog.className = (typeof theme === "string" ? theme : theme?.mode) || "auto";
     const scroll = document.documentElement.style.overflow;
     let isOpen = true;
 
@@ -286,7 +287,7 @@
         templateId,
         sessionToken,
         view: this.getAttribute("view") || "import",
-        theme: typeof this.theme === "object" ? this.theme : this.getAttribute("theme") || "auto",
+        theme: this.theme ?? this.getAttribute("theme"),
         locale: this.getAttribute("locale") || undefined,
         extra: this.extra,
         texts: this.texts,

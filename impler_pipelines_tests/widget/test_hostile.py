@@ -146,6 +146,12 @@ def test_my_imports_and_their_errors(
     is_untouched(widget)
 
 
+def test_no_theme_at_all(app: HostApp, user: str, page: Page) -> None:
+    template = app.template()
+    page.goto(app.page(template, app.session(template, user), theme=None))
+    Widget(page).open()
+
+
 def test_what_the_host_app_gives_is_text_too(app: HostApp, user: str, page: Page) -> None:
     template = app.template()
     texts = {"configure.title": IMAGE, "configure.lead": SCRIPT}

@@ -116,6 +116,53 @@ def test_edit(widget: Widget, app: HostApp, user: str, job: dict[str, Any]) -> N
     widget.is_at("My imports")
 
 
+def test_edit_gives_a_schedule_to_one_that_has_none(
+    widget: Widget, app: HostApp, user: str, job: dict[str, Any]
+) -> None:
+    app.call("PUT", f"/v1/import-jobs/{job['_id']}", {"interval": None})
+    action(widget, "Edit").click()
+    widget.forward(MAP, SCHEDULE, "Save these changes?")
+    expect(widget.within.get_by_text("every day at 09:00")).to_be_visible()
+    widget.press("Save changes")
+    widget.is_at("Your changes are saved")
+    (changed,) = app.import_jobs(user)
+    assert changed["status"] == "RUNNING"
+    assert changed["interval"]["unit"] == "days"
+
+
+def test_edit_of_an_end_leaves_the_days_as_they_are(
+    widget: Widget, app: HostApp, user: str, job: dict[str, Any]
+) -> None:
+    interval = {"every": 5, "unit": "days", "at": "09:00", "startsOn": "2026-01-01"}
+    before = app.call("PUT", f"/v1/import-jobs/{job['_id']}", {"interval": interval})
+    action(widget, "Edit").click()
+    widget.forward(MAP, SCHEDULE)
+    widget.within.get_by_label("Ends on").fill("2099-12-31")
+    widget.forward("Save these changes?")
+    widget.press("Save changes")
+    widget.is_at("Your changes are saved")
+    (changed,) = app.import_jobs(user)
+    assert changed["endsOn"].startswith("2099-12-31")
+    assert changed["interval"] == before["interval"]
+    assert changed["nextRun"] == before["nextRun"]
+
+
+def test_edit_of_a_feed_that_has_more_than_it_had(
+    widget: Widget, app: HostApp, feed_server: FeedServer, job: dict[str, Any]
+) -> None:
+    feed_server.serve("/shop.xml", SHOP.replace("<link>", "<cost>7.25</cost><link>"))
+    action(widget, "Edit").click()
+    widget.press("Read again")
+    widget.is_at(MAP)
+    widget.map("Price", "cost")
+    expect(widget.preview).to_contain_text("7.25")
+    widget.forward(SCHEDULE, "Save these changes?")
+    widget.press("Save changes")
+    widget.is_at("Your changes are saved")
+    mappings = app.call("GET", f"/v1/import-jobs/{job['_id']}/mappings")
+    assert {one["key"]: one["path"] for one in mappings}["price"] == f"{_ITEM} > cost"
+
+
 def test_delete_asks_first(widget: Widget, app: HostApp, user: str) -> None:
     action(widget, "Delete").click()
     expect(widget.button("Keep it")).to_be_focused()

@@ -104,6 +104,23 @@ def test_an_expired_token_is_renewed_by_the_host_app(
     widget.heard_of("asked")
 
 
+def test_a_host_app_whose_tokens_are_of_no_use_is_asked_once(
+    app: HostApp, user: str, page: Page
+) -> None:
+    """Each is another one, so that none is taken for the last."""
+    template = app.template()
+    page.goto(app.page(template, "ses_none"))
+    page.evaluate(
+        """() => {
+          options.onSessionExpired = () => { heard.push(['asked', null]); return `ses_${heard.length}` };
+        }"""
+    )
+    page.get_by_role("button", name="Import products").click()
+    widget = Widget(page)
+    expect(widget.alerts).to_contain_text(ENDED)
+    widget.heard_of("asked")
+
+
 def test_a_session_that_ends_meanwhile_leaves_what_was_entered(
     app: HostApp, user: str, page: Page, feed_server: FeedServer, site: FeedServer
 ) -> None:

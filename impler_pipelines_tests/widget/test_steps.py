@@ -102,6 +102,24 @@ def test_closing_and_opening_again_loses_nothing(widget: Widget, url: str) -> No
     is_as_filled_in(widget, url)
 
 
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        pytest.param("https://ann:horse@shop.test/a", "https://shop.test/a", id="whole"),
+        pytest.param("ann:horse@shop.test/a", "shop.test/a", id="no-scheme"),
+        pytest.param("https://ann:horse@", "https://", id="no-host-yet"),
+        pytest.param("shop.test/@ann:horse", "shop.test/@ann:horse", id="none"),
+    ],
+)
+def test_a_password_in_an_address_that_is_being_typed_is_not_kept(
+    widget: Widget, typed: str, kept: str
+) -> None:
+    widget.address.fill(typed)
+    widget.page.keyboard.press("Escape")  # the field is not left before
+    widget.open()
+    expect(widget.address).to_have_value(kept)
+
+
 def test_what_is_kept_holds_no_secret(widget: Widget, feed_server: FeedServer) -> None:
     url = feed_server.serve("/shop.xml", SHOP)
     widget.within.get_by_text("The feed needs a password or a key").click()

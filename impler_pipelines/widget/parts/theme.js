@@ -11,9 +11,9 @@ const BLACK = [0, 0, 0];
 const WHITE = [255, 255, 255];
 const READABLE = 4.5;
 
-/** @param {"light"|"dark"|"auto"|{mode?: string, accent?: string, radius?: string, font?: string}} theme */
-export function applyTheme(theme = "auto") {
-  const { mode, accent, radius, font } = typeof theme === "string" ? { mode: theme } : theme;
+/** @param {"light"|"dark"|"auto"|{mode?: string, accent?: string, radius?: string, font?: string}} [theme] */
+export function applyTheme(theme) {
+  const { mode, accent, radius, font } = typeof theme === "string" ? { mode: theme } : theme ?? {};
   const root = document.documentElement;
   const prefersDark = window.matchMedia("(prefers-color-scheme: dark)");
   const set = (name, value, property) =>

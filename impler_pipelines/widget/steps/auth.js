@@ -51,6 +51,9 @@ export function splitUserinfo(address) {
   return { url: url.href, user, password };
 }
 
+/** An address, whole or not yet, without whatever stands before the `@` of its host. */
+export const withoutUserinfo = (address) => address.replace(/^(\s*[a-z][a-z\d+.-]*:\/\/)?[^/?#]*@/i, "$1");
+
 function decoded(text) {
   try {
     return decodeURIComponent(text);

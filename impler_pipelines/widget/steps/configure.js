@@ -59,7 +59,8 @@ export function Configure(props) {
       url: address, ...authHeader(kind, fields), ...(recordPath && { recordPath }),
     });
     if (!feed) return;
-    change({ feed, feedUrl: address, recordPath, mappings: startingMappings(draft.mappings, feed) });
+    const mappings = startingMappings(draft.mappings, feed);
+    change({ feed, feedUrl: address, isReadAnew: true, recordPath, mappings });
     onNext();
   }
 

@@ -9,6 +9,7 @@
  *   recordPath: string|null,              the user's choice, null: what is detected
  *   feed: object|null,                    what the feed holds (FeedRead), of `feedUrl`
  *   feedUrl: string|null,
+ *   isReadAnew: boolean,                  in these steps, and not when the edited import job was made
  *   mappings: Record<string, {path: string, repeated: string}|null>,
  *   schedule: import("./schedule_fields.js").ScheduleFields,
  *   isScheduled: boolean,                 the schedule has been looked at and taken
@@ -17,6 +18,7 @@
  * }} Draft
  */
 
+import { withoutUserinfo } from "./auth.js";
 import { defaultSchedule } from "./schedule_fields.js";
 
 /** @returns {Draft} */
@@ -27,6 +29,7 @@ export const emptyDraft = () => ({
   recordPath: null,
   feed: null,
   feedUrl: null,
+  isReadAnew: false,
   mappings: {},
   schedule: defaultSchedule(),
   isScheduled: false,
@@ -50,7 +53,9 @@ export function keptDraft(key) {
 
 export function keepDraft(key, draft) {
   try {
-    window.sessionStorage.setItem(key, JSON.stringify(draft));
+    // An address that is being typed may hold a password still.
+    const kept = { ...draft, url: withoutUserinfo(draft.url) };
+    window.sessionStorage.setItem(key, JSON.stringify(kept));
   } catch {
     // As above, or a feed with more headings than fits: it is read again after a reload.
   }

@@ -19,9 +19,8 @@ export function Preview({ draft, auth, edited }) {
   const mappings = mappingList(session.columns, draft.mappings);
   const { recordPath } = draft;
   const body = { mappings, limit: FIRST_RECORDS, firstRecords: FIRST_RECORDS, ...(recordPath && { recordPath }) };
-  // The server knows the secrets of an import job that is edited, as long as its source stays.
-  const isSource = edited && edited.job.url === draft.feedUrl && draft.authKind === "none";
-  const jobId = draft.uploadId || (isSource && edited.job._id);
+  // Of an import job that is edited the server knows secrets and headings, until its feed is read anew.
+  const jobId = draft.uploadId || (edited && !draft.isReadAnew && edited.job._id);
   const key = mappings.length ? JSON.stringify([body, draft.feedUrl, draft.uploadId]) : null;
   const { answer, problem, isAsking, again } = useAnswer(key, WAIT, (signal) => jobId
     ? api.previewImportJob(jobId, body, signal)

@@ -60,7 +60,8 @@ function Chooser({ draft, change, auth, file, onShut }) {
     if (draft.uploadId) return (await upload.read(wanted)) && onShut();
     const read = await feed.read({ url: draft.feedUrl, ...authHeader(draft.authKind, auth), recordPath: wanted });
     if (!read) return undefined;
-    change({ feed: read, recordPath: wanted, mappings: startingMappings(draft.mappings, read) });
+    const mappings = startingMappings(draft.mappings, read);
+    change({ feed: read, isReadAnew: true, recordPath: wanted, mappings });
     return onShut();
   }
 

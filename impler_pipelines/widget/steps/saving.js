@@ -30,14 +30,13 @@ export async function saveImport({ api, session, extra }, { draft, auth, edited 
 }
 
 /** The part of an import job's body that differs from what it was when its steps were opened. */
-function changes({ job, draft: before }, draft, { source, mappings, schedule }) {
-  const isSource = source.url !== job.url || source.authHeaderName || source.recordPath !== job.recordPath;
+function changes({ draft: before }, draft, { source, mappings, schedule }) {
   const differs = (one, other) => JSON.stringify(one) !== JSON.stringify(other);
   return {
-    ...(isSource && source),
-    // With the source, so that a mapping of the new feed is never held against the old one.
-    ...((isSource || differs(draft.mappings, before.mappings)) && { mappings }),
-    ...(differs(draft.schedule, before.schedule) && { endsOn: null, ...schedule }),
+    // Together, so that a mapping of the feed as it is now is never held against the old one.
+    ...(draft.isReadAnew && source),
+    ...((draft.isReadAnew || differs(draft.mappings, before.mappings)) && { mappings }),
+    ...((!before.isScheduled || differs(draft.schedule, before.schedule)) && { endsOn: null, ...schedule }),
   };
 }
 

@@ -35,7 +35,9 @@ export function Schedule(props) {
 
   function set(patch) {
     setFieldProblems({});
-    change({ schedule: { ...fields, startsOn: null, ...patch }, isScheduled: false });
+    // Every so many days, weeks or months are counted from now on, where their number is another one.
+    const startsOn = "every" in patch || "unit" in patch ? null : fields.startsOn;
+    change({ schedule: { ...fields, startsOn, ...patch }, isScheduled: false });
   }
 
   function submit(event) {
