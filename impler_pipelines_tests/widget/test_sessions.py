@@ -112,7 +112,10 @@ def test_a_host_app_whose_tokens_are_of_no_use_is_asked_once(
     page.goto(app.page(template, "ses_none"))
     page.evaluate(
         """() => {
-          options.onSessionExpired = () => { heard.push(['asked', null]); return `ses_${heard.length}` };
+          options.onSessionExpired = () => {
+            heard.push(['asked', null]);
+            return `ses_${heard.length}`;
+          };
         }"""
     )
     page.get_by_role("button", name="Import products").click()
