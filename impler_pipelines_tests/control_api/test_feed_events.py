@@ -20,7 +20,7 @@ from impler_pipelines.control_api.feed_reading import FeedReader
 from impler_pipelines.control_api.kept_feeds import FeedSource
 from impler_pipelines.errors import Interrupted
 from impler_pipelines.settings import Settings
-from impler_pipelines_tests.control_api.conftest import host_app, serving
+from impler_pipelines_tests.control_api.conftest import browser, host_app, serving
 from impler_pipelines_tests.control_api.host_app import (
     FEED,
     HostApp,
@@ -293,6 +293,32 @@ class TestHangingUp:
             assert left.wait(5)
             # Far sooner than those that wait would have their turn, or be told that it is late.
             until(lambda: app.call("POST", INSPECT, body).status_code == 200, "a place", 10)
+
+    def test_a_session_s_user_has_few_of_them(self, base_url: str, access_key: str) -> None:
+        """Others still find a place, whatever one user has read for himself."""
+        entered, left = threading.Event(), threading.Event()
+        with (
+            FeedServer() as slow,
+            FeedServer(address="127.0.0.2") as quick,
+            host_app(base_url, access_key) as app,
+            ExitStack() as held,
+        ):
+            template = app.template()
+            ann, bob = (
+                held.enter_context(browser(base_url, app.session(template, name)))
+                for name in ("ann", "bob")
+            )
+            slow.routes["/slow.xml"] = silent(entered, left)
+            body = {"url": quick.serve("/feed.xml", FEED)}
+            with ExitStack() as asking:
+                for _ in range(6):
+                    asking.enter_context(asked(ann, {"url": slow.url("/slow.xml")}))
+                refused = ann.call("POST", INSPECT, body)
+                assert (refused.status_code, refused.headers["retry-after"]) == (503, "10")
+                assert "6 feeds are being read for you" in refused.json()["message"]
+                for other in (bob, app):
+                    other.ok("POST", INSPECT, body)
+            until(lambda: ann.call("POST", INSPECT, body).status_code == 200, "a place", 10)
 
     def test_ends_the_reading(self, settings: Settings, feed_server: FeedServer) -> None:
         items = "<item><title>x</title></item>" * 400_000
