@@ -1,15 +1,16 @@
 """Reads a feed for a person who waits for the answer: headings and record path, first rows.
 
 The bytes go through a temporary file, as they do in a run. Few feeds are read at a time, so that
-slow servers never take the threads that pausing and listing need.
+slow servers never take the threads that pausing and listing need; fewer for one user of a widget,
+so that nobody takes the places of all others.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from copy import copy
 from dataclasses import asdict, replace
 from functools import partial
 from http import HTTPStatus
@@ -18,10 +19,12 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, TypeVar
 from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 
+from impler_pipelines.control_api.auth import CurrentSession
 from impler_pipelines.control_api.feed_fetching import FeedFetcher
 from impler_pipelines.control_api.feed_files import FeedFile
 from impler_pipelines.control_api.feed_progress import Progress, apart
 from impler_pipelines.control_api.kept_feeds import FeedSource, KeptFeeds
+from impler_pipelines.control_api.places import Places
 from impler_pipelines.control_api.previewing import Draft, Extent, Preview, preview
 from impler_pipelines.control_api.problems import WebPageGiven
 from impler_pipelines.errors import (
@@ -44,17 +47,25 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _AT_A_TIME = 16
+_OF_ONE_USER = 6
 _RETRY_AFTER_SECONDS = 10
 
 
 class FeedReader:
-    """Reads feeds under the settings' caps."""
+    """Reads feeds under the settings' caps, for a host app unless ``for_user`` says for whom."""
 
     def __init__(self, settings: Settings, kept: KeptFeeds | None = None) -> None:
         self._feeds = FeedFetcher(settings, kept or KeptFeeds())
         self._limits = feed_limits(settings)
         self._artifacts_url = settings.artifacts_base_url
-        self._free = threading.BoundedSemaphore(_AT_A_TIME)
+        self._places = Places(_AT_A_TIME, _OF_ONE_USER)
+        self._user: Hashable | None = None
+
+    def for_user(self, user: Hashable) -> FeedReader:
+        """The same reader, of whose places this user may have some."""
+        reader = copy(self)
+        reader._user = user
+        return reader
 
     def read(
         self,
@@ -103,13 +114,13 @@ class FeedReader:
             try:
                 return told(self._inspected(source, record_path, progress))
             finally:
-                self._free.release()
+                self._places.give_back(self._user)
 
         self._take_turn()
         try:
             return apart(work)
         except RuntimeError:  # there is no thread to be had
-            self._free.release()
+            self._places.give_back(self._user)
             raise
 
     def read_file(
@@ -259,13 +270,15 @@ class FeedReader:
         try:
             yield
         finally:
-            self._free.release()
+            self._places.give_back(self._user)
 
     def _take_turn(self) -> None:
-        if not self._free.acquire(blocking=False):
+        most = self._places.take(self._user)
+        if most is not None:
+            whose = "" if most == self._places.many else " for you"
             raise HTTPException(
                 HTTPStatus.SERVICE_UNAVAILABLE,
-                f"{_AT_A_TIME} feeds are being read already: try again in a moment.",
+                f"{most} feeds are being read{whose} already: try again in a moment.",
                 headers={"Retry-After": str(_RETRY_AFTER_SECONDS)},
             )
 
@@ -291,9 +304,11 @@ def in_a_new_thread(read: Callable[[], T]) -> T:
         return alone.submit(read).result()
 
 
-async def _feed_reader_of(request: Request) -> FeedReader:
+async def _feed_reader_of(request: Request, session: CurrentSession) -> FeedReader:
     reader: FeedReader = request.app.state.feed_reader
-    return reader
+    if session is None:
+        return reader
+    return reader.for_user((session.project_id, session.external_user_id))
 
 
 Feeds = Annotated[FeedReader, Depends(_feed_reader_of)]
