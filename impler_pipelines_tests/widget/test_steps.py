@@ -108,7 +108,7 @@ def test_closing_and_opening_again_loses_nothing(widget: Widget, url: str) -> No
         pytest.param("https://ann:horse@shop.test/a", "https://shop.test/a", id="whole"),
         pytest.param("ann:horse@shop.test/a", "shop.test/a", id="no-scheme"),
         pytest.param("https://ann:horse@", "https://", id="no-host-yet"),
-        pytest.param("shop.test/@ann:horse", "shop.test/@ann:horse", id="none"),
+        pytest.param("https://shop.test/@ann:horse", "https://shop.test/@ann:horse", id="none"),
     ],
 )
 def test_a_password_in_an_address_that_is_being_typed_is_not_kept(

@@ -1,6 +1,6 @@
 /** Owns the steps of an import: which one is shown, what has been entered, how it is sent. */
 
-import { html, useEffect, useMemo, useState } from "../vendor/preact-htm.js";
+import { html, useLayoutEffect, useMemo, useState } from "../vendor/preact-htm.js";
 import { CloseButton } from "../parts/loading.js";
 import { useFocusOn } from "../parts/hooks.js";
 import { useShell } from "../parts/shell.js";
@@ -56,7 +56,8 @@ export function Wizard({ edited, onDone, onLeave }) {
   const at = Math.min(Math.max(0, steps.findIndex(([name]) => name === draft.step)), reached);
   const [name, Step] = steps[at];
 
-  useEffect(() => {
+  // Before anything else happens: the frame may be closed by the next key.
+  useLayoutEffect(() => {
     if (outcome) dropDraft(key);
     else keepDraft(key, { ...draft, step: name });
   }, [draft, name, outcome]);
