@@ -109,7 +109,8 @@ class AddressRefused(UrlRefused):
     def __init__(self, url: str, address: str, kind: str) -> None:
         super().__init__(
             url,
-            f"its address {address} is {kind}. Only public addresses are allowed"
+            # Not which: whoever gives names here would learn a private network's addresses.
+            f"it leads to {kind}. Only public addresses are allowed"
             " (IMPLER_ALLOW_PRIVATE_ADDRESSES=1 lifts this for development)",
         )
         self.address, self.kind = address, kind

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 _ADVICE = {
     304: "It says that nothing is new, without having been asked so: tell whoever runs it",
-    401: "It wants a login: check the import job's auth header",
-    403: "It lets nobody in, or not with this login: check the import job's auth header",
+    401: "It wants a login: give one, or check the one that it was sent",
+    403: "It lets nobody in, or not with this login: check the one that it was sent",
     404: "There is nothing at this address: check it, or ask the publisher for the new one",
     407: "A proxy stands before it that wants a login: use another address",
     410: "The publisher has removed it for good: use another address",

@@ -105,7 +105,7 @@ FEED_FAULTS = {
         requests=0,
         undoes=comes_back,
     ),
-    "401": Fault(answers(401), ("/feed.xml?…", "401 Unauthorized", "auth header")),
+    "401": Fault(answers(401), ("/feed.xml?…", "401 Unauthorized", "login")),
     "404": Fault(answers(404), ("/feed.xml?…", "404 Not Found", "ask the publisher")),
     "410": Fault(answers(410), ("/feed.xml?…", "410 Gone", "use another address")),
     "500": Fault(answers(500), ("/feed.xml?…", "500 Internal Server Error"), transient=True),
@@ -132,7 +132,7 @@ FEED_FAULTS = {
     "white space alone": Fault(serves(" \n"), ("empty",), "extract_records"),
     "a loopback address without the development setting": Fault(
         sets(allow_private_addresses=False),
-        ("127.0.0.1 is a loopback address", "IMPLER_ALLOW_PRIVATE_ADDRESSES"),
+        ("it leads to a loopback address", "IMPLER_ALLOW_PRIVATE_ADDRESSES"),
         requests=0,
         status=422,
         undoes=sets(allow_private_addresses=True),

@@ -107,10 +107,17 @@ class TestCheckAddress:
         else:
             pytest.fail(f"{host} was let through")
 
-    def test_the_error_names_address_kind_and_setting(self) -> None:
+    def test_the_error_names_kind_and_setting(self) -> None:
         with pytest.raises(AddressRefused, match="IMPLER_ALLOW_PRIVATE_ADDRESSES") as caught:
             check_address("10.1.2.3", 80, url=URL, allow_private=False)
         assert (caught.value.address, caught.value.kind) == ("10.1.2.3", "a private address")
+
+    def test_a_name_is_not_told_its_private_address(self) -> None:
+        """Users give names: they would learn how the operator's own network is numbered."""
+        with pytest.raises(AddressRefused) as caught:
+            check_address("localhost", 80, url="http://localhost/", allow_private=False)
+        assert "a loopback address" in str(caught.value)
+        assert caught.value.address not in str(caught.value)
 
     def test_allowed_they_are_given_to_dial(self) -> None:
         [found] = check_address("127.0.0.1", 8080, url=URL, allow_private=True)
