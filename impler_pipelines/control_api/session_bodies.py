@@ -11,7 +11,7 @@ from typing import Any
 from starlette.exceptions import HTTPException
 
 from impler_pipelines.control_api.schemas.import_jobs import ImportJobCreate, ImportJobUpdate
-from impler_pipelines.control_api.sessions import Session
+from impler_pipelines.control_api.sessions import Session, check_extra
 
 
 def hold_creation(body: ImportJobCreate, session: Session | None) -> ImportJobCreate:
@@ -40,7 +40,11 @@ def own_user(given: str | None, session: Session) -> str:
 
 
 def own_extra(given: dict[str, Any] | None, session: Session) -> dict[str, Any]:
-    """What is ``given``, below what the session has. HTTP 403 if it names another user."""
+    """What is ``given``, below what the session has. HTTP 403 if it names another user.
+
+    Raises ``RequestInvalid`` for more than a page may add.
+    """
+    check_extra(given or {})
     inside = (given or {}).get("externalUserId", session.external_user_id)
     if inside != session.external_user_id:
         raise HTTPException(

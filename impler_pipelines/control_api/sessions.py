@@ -20,7 +20,7 @@ from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from impler_pipelines.control_api.store_access import StoreAccess
-from impler_pipelines.errors import SecretUnreadable
+from impler_pipelines.errors import RequestInvalid, SecretUnreadable
 from impler_pipelines.model import ImportJob
 from impler_pipelines.store.projects import find_key_of_session
 from impler_pipelines.store.secrets import SecretBox
@@ -52,7 +52,7 @@ OPEN = frozenset(
         ("GET", "/v1/import-jobs/{jobId}/runs/{runId}/rejects"),
     }
 )
-MAX_EXTRA_BYTES = 4096  # as JSON: with it, a token still fits into the headers that proxies let by
+_MAX_EXTRA_BYTES = 4096  # with it, a token still fits into the headers that proxies let by
 
 _TOKEN = re.compile(r"ses_([A-Za-z0-9_-]+={0,2})", re.ASCII)
 
@@ -96,6 +96,12 @@ class SessionTokens:
             return None
         expires_at = dt.datetime.fromtimestamp(told.pop("expires_at"), dt.UTC)
         return Session(**told, expires_at=expires_at)
+
+
+def check_extra(extra: dict[str, Any]) -> None:
+    """Raise ``RequestInvalid`` for more than a session carries, or its page may add to that."""
+    if len(json.dumps(extra, ensure_ascii=False).encode()) > _MAX_EXTRA_BYTES:
+        raise RequestInvalid.of("extra", f"may have {_MAX_EXTRA_BYTES} bytes as JSON at most")
 
 
 def has_ended(session: Session, store: StoreAccess) -> bool:

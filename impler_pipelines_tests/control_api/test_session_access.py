@@ -20,7 +20,13 @@ from impler_pipelines.store.engine import transaction
 from impler_pipelines.store.projects import find_access_key
 from impler_pipelines.store.tables import runs as runs_table
 from impler_pipelines_tests.control_api.conftest import browser
-from impler_pipelines_tests.control_api.host_app import EVERY_DAY, FEED, MAPPINGS, HostApp
+from impler_pipelines_tests.control_api.host_app import (
+    EVERY_DAY,
+    FEED,
+    MAPPINGS,
+    HostApp,
+    fields,
+)
 from impler_pipelines_tests.control_api.test_routes import (
     LEGACY_ROUTES,
     ROUTES,
@@ -349,6 +355,18 @@ class TestBodies:
         assert scene.app.ok("GET", stored)["extra"] == kept
         gold.ok("PUT", stored, {"timezone": "Europe/Berlin"})
         assert scene.app.ok("GET", stored)["extra"] == kept
+
+    def test_what_a_page_adds_has_a_size(
+        self, scene: Scene, gold: HostApp, creation: dict[str, Any]
+    ) -> None:
+        """Every page to a webhook carries it."""
+        path = f"/v1/import-jobs/{scene.template['_id']}"
+        most = {"a": "x" * (4096 - len('{"a": ""}'))}
+        job = gold.ok("POST", path, creation | {"extra": most}, status=201)
+        for given in ({"a": most["a"] + "x"}, {"a": "é" * 2100}):
+            for method, at in (("POST", path), ("PUT", f"/v1/import-jobs/{job['_id']}")):
+                body = (creation if method == "POST" else {}) | {"extra": given}
+                assert fields(gold.refused(422, method, at, body)) == ["extra"]
 
     def test_what_others_gave_stays_unless_it_is_replaced(self, scene: Scene) -> None:
         job = scene.job(extra={"plan": "gold"})

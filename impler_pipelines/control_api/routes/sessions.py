@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
@@ -14,9 +13,8 @@ from impler_pipelines.control_api.import_job_requests import external_user_id_of
 from impler_pipelines.control_api.routes.parameters import FindTemplate
 from impler_pipelines.control_api.schemas.problems import problems
 from impler_pipelines.control_api.schemas.sessions import SessionCreate, SessionMade, SessionRead
-from impler_pipelines.control_api.sessions import MAX_EXTRA_BYTES, Session, SessionTokens
+from impler_pipelines.control_api.sessions import Session, SessionTokens, check_extra
 from impler_pipelines.control_api.store_access import ApiSettings
-from impler_pipelines.errors import RequestInvalid
 
 router = APIRouter(prefix="/v1/sessions", tags=["Sessions"])
 own_router = APIRouter(prefix="/v1/session", tags=["Sessions"])
@@ -46,8 +44,7 @@ def create_session(
         extra=body.extra or {},
         expires_at=_in(settings.session_seconds),
     )
-    if len(json.dumps(session.extra, ensure_ascii=False).encode()) > MAX_EXTRA_BYTES:
-        raise RequestInvalid.of("extra", f"may have {MAX_EXTRA_BYTES} bytes as JSON at most")
+    check_extra(session.extra)
     tokens: SessionTokens = request.app.state.session_tokens
     response.headers["Cache-Control"] = "no-store"
     return SessionMade(session_token=tokens.write(session), expires_at=session.expires_at)
