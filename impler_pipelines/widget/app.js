@@ -30,7 +30,7 @@ async function main() {
   applyTheme(start.theme);
   const words = await loadTexts(locale, start.texts);
   document.documentElement.lang = words.language;
-  document.documentElement.dir = directionOf(locale);
+  document.documentElement.dir = directionOf(words.language);
   document.documentElement.dataset.frame = start.dialog ? "dialog" : "inline";
   if (!start.dialog) tellHeight(root, host);
   const t = translator(words, locale);
@@ -49,6 +49,7 @@ async function main() {
   });
   host.onCloseAsked(shell.close);
   render(html`<${App} shell=${shell} view=${start.view} />`, root);
+  host.send("started");
 }
 
 /** Ask who the session is for, then show the view. */

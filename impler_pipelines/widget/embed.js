@@ -82,11 +82,14 @@
 
     const reactions = {
       ready() {
-        isReady = true;
-        clearTimeout(silence);
         const { extra, theme, locale, texts, view } = options;
         const words = locale || document.documentElement.lang || navigator.language;
         send("start", { sessionToken, extra, theme, locale: words, texts, view, dialog: options.isDialog });
+      },
+      // A page of another origin than the project's is told nothing.
+      started() {
+        isReady = true;
+        clearTimeout(silence);
       },
       confirmed: (message) => options.onConfirm?.(message.importJob),
       closed: () => options.onClose?.(),

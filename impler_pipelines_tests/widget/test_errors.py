@@ -12,7 +12,7 @@ from impler_pipelines_tests.feed_server import Answer, FeedServer
 from impler_pipelines_tests.widget.feeds import SHOP, WEB_PAGE, SlowFeed
 from impler_pipelines_tests.widget.host_app import HostApp
 from impler_pipelines_tests.widget.other_apis import other_api
-from impler_pipelines_tests.widget.widget_page import MAP, Widget
+from impler_pipelines_tests.widget.widget_page import CONFIRM, MAP, SCHEDULE, Widget
 
 _XML = {"Content-Type": "application/xml"}
 _LEAVES_WITHIN_SECONDS = 10.0  # a second, and a busy machine
@@ -76,6 +76,33 @@ def test_nobody_there(widget: Widget) -> None:
     expect(widget.button("Read feed")).to_be_enabled()
 
 
+@pytest.mark.parametrize("address", ["shop", "http://127.0.0.1:9/feed.xml"])
+def test_what_is_wrong_is_in_sight(widget: Widget, address: str) -> None:
+    """In a small window of twice the size, where hints and notices are further down."""
+    widget.page.set_viewport_size({"width": 640, "height": 400})
+    widget.read(address)
+    expect(widget.alerts).to_be_in_viewport(ratio=0.9)
+
+
+def test_a_feed_that_has_changed_before_the_end_can_be_read_again(
+    widget: Widget, feed_server: FeedServer
+) -> None:
+    widget.read(feed_server.serve("/shop.xml", SHOP))
+    widget.is_at(MAP)
+    widget.forward(SCHEDULE, CONFIRM)
+    feed_server.serve("/shop.xml", SHOP.replace("g:price", "g:cost"))
+    widget.within.get_by_role("checkbox", name="Import for the first time right away").uncheck()
+    widget.press("Start importing")
+    expect(widget.alerts).to_contain_text("the feed has no 'rss > channel > item > g:price'")
+    widget.press("Go to: Map columns")
+    widget.press("Read again")
+    expect(widget.column("Price")).to_have_value("g:cost")
+    expect(widget.alerts).to_have_count(0)
+    widget.forward(SCHEDULE, CONFIRM)
+    widget.press("Start importing")
+    widget.is_at("Your import is set up")
+
+
 def test_a_web_page_offers_the_feeds_that_it_announces(
     widget: Widget, feed_server: FeedServer
 ) -> None:
@@ -112,6 +139,7 @@ def test_a_slow_feed_can_be_cancelled(widget: Widget, feed_server: FeedServer) -
     assert slow.left.wait(_LEAVES_WITHIN_SECONDS)
     expect(widget.alerts).to_have_count(0)
     expect(widget.address).to_have_value(url)
+    expect(widget.address).to_be_focused()
 
     feed_server.serve("/slow.xml", SHOP)
     widget.press("Read feed")

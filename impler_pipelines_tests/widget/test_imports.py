@@ -116,6 +116,20 @@ def test_edit(widget: Widget, app: HostApp, user: str, job: dict[str, Any]) -> N
     widget.is_at("My imports")
 
 
+@pytest.mark.slow
+def test_edit_counts_headings_and_records_of_the_same_reading(
+    widget: Widget, feed_server: FeedServer
+) -> None:
+    """Its last run found one record, where there were four when it was made."""
+    first, _, rest = SHOP.partition("</item>")
+    feed_server.serve("/shop.xml", f"{first}</item>{rest[rest.rindex('</channel>') :]}")
+    widget.within.get_by_role("button", name="now").click()
+    widget.within.get_by_role("listitem").filter(has_text="Valid").wait_for(timeout=RUN_LIMIT_MS)
+    action(widget, "Edit").click()
+    widget.forward(MAP)
+    expect(widget.within.get_by_text("in 4 of 4 records").first).to_be_visible()
+
+
 def test_edit_gives_a_schedule_to_one_that_has_none(
     widget: Widget, app: HostApp, user: str, job: dict[str, Any]
 ) -> None:

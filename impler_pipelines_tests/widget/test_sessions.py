@@ -192,12 +192,10 @@ class TestOrigins:
         self, app: HostApp, user: str, page: Page
     ) -> None:
         template = app.template()
-        said: list[str] = []
-        page.on("console", lambda message: said.append(message.text))
         with FeedServer() as elsewhere:
             page.goto(app.page(template, app.session(template, user), site=elsewhere))
-            _is_blocked(page)
-        assert any("frame-ancestors" in text for text in said)
+            with page.expect_console_message(lambda said: "frame-ancestors" in said.text):
+                _is_blocked(page)
         assert Widget(page).heard() == []
 
     def test_an_origin_that_is_taken_away_is_refused(
@@ -213,6 +211,25 @@ class TestOrigins:
         mine.allow()
         page.goto(address)
         _is_blocked(page)
+
+    def test_a_widget_that_does_not_start_is_told_as_one_that_does_not_load(
+        self, app: HostApp, page: Page, site: FeedServer
+    ) -> None:
+        """Browsers let a page of https show what may be shown by http; the widget does not start.
+
+        Here it is one that says no more than that it is there.
+        """
+        script = requests.get(f"{app.stack.api_url}/embed.js", timeout=30).text
+        site.serve("/embed.js", script, content_type="text/javascript")
+        ready = "<script>parent.postMessage({impler: 1, type: 'ready'}, '*')</script>"
+        site.serve("/widget/1", ready, content_type="text/html")
+        show = "ImplerPipelines.show({templateId: '1', sessionToken: 'ses_1'})"
+        host = f"<script src='/embed.js'></script><body><script>{show}</script>"
+        page.clock.install()
+        page.goto(site.serve("/silent", host, content_type="text/html"))
+        expect(page.get_by_role("dialog")).to_be_visible()
+        page.clock.run_for(16_000)
+        expect(page.get_by_role("alert")).to_contain_text("could not be loaded")
 
     def test_messages_of_other_windows_are_ignored(
         self, app: HostApp, user: str, page: Page

@@ -8,7 +8,6 @@ import { feedOf, mappingsByKey } from "../steps/uploading.js";
 export async function editedImport(api, jobId) {
   const [job, list] = await Promise.all([api.importJob(jobId), api.mappings(jobId)]);
   const suggestions = list.map(({ key, suggestedPath }) => ({ key, path: suggestedPath }));
-  const feed = feedOf(job, suggestions);
   return {
     job,
     draft: {
@@ -17,7 +16,7 @@ export async function editedImport(api, jobId) {
       url: job.url,
       feedUrl: job.url,
       recordPath: job.recordPath,
-      feed: { ...feed, recordCount: job.totalRecords || feed.recordCount },
+      feed: feedOf(job, suggestions),
       mappings: mappingsByKey(list),
       schedule: scheduleOf(job),
       isScheduled: Boolean(job.interval || job.cron),

@@ -23,7 +23,8 @@ export function formats(locale) {
     bytes(count) {
       const power = Math.min(Math.floor(Math.log10(Math.max(count, 1)) / 3), SIZES.length - 1);
       return new Intl.NumberFormat(locale, {
-        style: "unit", unit: SIZES[power], unitDisplay: "short", maximumFractionDigits: power > 1 ? 1 : 0,
+        style: "unit", unit: SIZES[power], unitDisplay: power ? "short" : "long",
+        maximumFractionDigits: power > 1 ? 1 : 0,
       }).format(count / 1000 ** power);
     },
 

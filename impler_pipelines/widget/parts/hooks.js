@@ -68,6 +68,15 @@ export function usePolling(isOn, seconds, poll, onProblem = () => {}) {
   }, [isOn, seconds]);
 }
 
+/** A ref for an element that is scrolled into sight when `told`, which is shown in it, changes. */
+export function useInSight(told) {
+  const element = useRef(null);
+  useEffect(() => {
+    if (told) element.current.scrollIntoView({ block: "nearest" });
+  }, [told]);
+  return element;
+}
+
 /** A ref for an element that gets the focus when `key` changes, not when it is first shown. */
 export function useFocusOn(key, { alsoFirst = false } = {}) {
   const element = useRef(null);

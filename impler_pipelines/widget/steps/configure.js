@@ -2,6 +2,7 @@
 
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { Field } from "../parts/field.js";
+import { useInSight } from "../parts/hooks.js";
 import { Icon } from "../parts/icons.js";
 import { isWebAddress, originOf, wholeAddress } from "../parts/links.js";
 import { Notice, ProblemNotice } from "../parts/notice.js";
@@ -78,7 +79,16 @@ export function Configure(props) {
     read({ address, kind, fields: auth }, null);
   }
 
-  const { problem } = inspection;
+  const { problem, isReading } = inspection;
+  const wasReading = useRef(false);
+  useEffect(() => {
+    // The button that ended it, or began it, is gone, and the focus with it.
+    if (wasReading.current && document.activeElement === document.body) {
+      document.getElementById("feed-url").focus();
+    }
+    wasReading.current = isReading;
+  }, [isReading]);
+  const answer = useInSight(urlProblem || problem); // after the focus, which scrolls, too
   const ofUrl = urlProblem || fieldProblems.url || told(t, problem, "url");
   return html`
     <form class="frame-form" onSubmit=${submit} novalidate>
@@ -98,13 +108,15 @@ export function Configure(props) {
         ${inspection.isReading && html`
           <${InspectionProgress} progress=${inspection.progress} onCancel=${inspection.cancel} />
         `}
-        ${problem?.feeds?.length > 0 && html`<${AnnouncedFeeds} feeds=${problem.feeds} onTake=${take} />`}
-        ${problem && !problem.feeds?.length && !told(t, problem, "url") && html`
-          <${ProblemNotice}
-            problem=${problem} onRetry=${again}
-            title=${problem.status === 502 ? t("configure.unreadable") : ""}
-          />
-        `}
+        <div ref=${answer}>
+          ${problem?.feeds?.length > 0 && html`<${AnnouncedFeeds} feeds=${problem.feeds} onTake=${take} />`}
+          ${problem && !problem.feeds?.length && !told(t, problem, "url") && html`
+            <${ProblemNotice}
+              problem=${problem} onRetry=${again}
+              title=${problem.status === 502 ? t("configure.unreadable") : ""}
+            />
+          `}
+        </div>
         ${isRead && !inspection.isReading && !problem && html`
           <${Notice} tone="success" title=${t("configure.read", { count: draft.feed.recordCount ?? 0 })}>
             <p>${t("configure.read.headings", { count: draft.feed.headings.length })}</p>

@@ -1,7 +1,7 @@
 /** The last step: everything at a glance, then one request. */
 
 import { html, useState } from "../vendor/preact-htm.js";
-import { useAnswer } from "../parts/hooks.js";
+import { useAnswer, useInSight } from "../parts/hooks.js";
 import { isWebAddress } from "../parts/links.js";
 import { ProblemNotice } from "../parts/notice.js";
 import { useShell } from "../parts/shell.js";
@@ -16,6 +16,7 @@ export function Confirm(props) {
   const { t, session } = shell;
   const [isSaving, setSaving] = useState(false);
   const [problem, setProblem] = useState(null);
+  const refused = useInSight(problem);
   const isManual = Boolean(draft.uploadId);
 
   async function save(event) {
@@ -56,7 +57,9 @@ export function Confirm(props) {
             </span>
           </label>
         `}
-        ${problem && html`<${Refused} problem=${problem} go=${go} isManual=${isManual} onRetry=${save} />`}
+        <div ref=${refused}>
+          ${problem && html`<${Refused} problem=${problem} go=${go} isManual=${isManual} onRetry=${save} />`}
+        </div>
       </main>
       <${StepFooter} onBack=${onBack}>
         <button type="submit" class="button primary" disabled=${isSaving} aria-busy=${String(isSaving)}>

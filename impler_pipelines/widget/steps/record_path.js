@@ -12,9 +12,12 @@ import { InspectionProgress, useInspection } from "./inspection.js";
 import { uploadFile } from "./uploading.js";
 
 export function RecordPath(props) {
-  const { draft, file } = props;
+  const { draft, file, fieldProblems } = props;
   const { t } = useShell();
-  const [isOpen, setOpen] = useState(false);
+  // A mapping that was refused is one of a feed that has changed: it can be read again here.
+  const [isOpen, setOpen] = useState(() => Object.keys(fieldProblems).some(
+    (field) => field.startsWith("mappings.") && fieldProblems[field],
+  ));
   const { recordPath, recordCount } = draft.feed;
   const button = useRef(null);
   const canChange = !draft.uploadId || file;
@@ -45,7 +48,7 @@ export function RecordPath(props) {
   `;
 }
 
-function Chooser({ draft, change, auth, file, onShut }) {
+function Chooser({ draft, change, auth, file, setFieldProblems, onShut }) {
   const shell = useShell();
   const { t } = shell;
   const { candidates = [], recordPath } = draft.feed;
@@ -56,10 +59,11 @@ function Chooser({ draft, change, auth, file, onShut }) {
 
   async function apply() {
     const wanted = path.trim();
-    if (!wanted || wanted === recordPath) return onShut();
+    if (!wanted || (draft.uploadId && wanted === recordPath)) return onShut();
     if (draft.uploadId) return (await upload.read(wanted)) && onShut();
     const read = await feed.read({ url: draft.feedUrl, ...authHeader(draft.authKind, auth), recordPath: wanted });
     if (!read) return undefined;
+    setFieldProblems({});
     const mappings = startingMappings(draft.mappings, read);
     change({ feed: read, isReadAnew: true, recordPath: wanted, mappings });
     return onShut();
