@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import itertools
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from rich.table import Table
 from benchmarks.stack import shop
 from benchmarks.week import JOBS, MIX, RUNS_A_DAY, TABLE, Sample, Week
 from impler_pipelines.orchestration.history import DagsterHistory
+from impler_pipelines.orchestration.instance import dagster_instance
 from impler_pipelines.orchestration.names import SWEEP_SENSOR, SYNC_SENSOR
 from impler_pipelines.orchestration.runtime import Runtime
 from impler_pipelines.orchestration.sweeping import Bound, Progress, Sweeper
@@ -68,10 +68,9 @@ def main() -> None:
         one.stack.stop()
         one.stack.start(only="database")
         settings = Settings.load(home=one.stack.home, database_url="")
-        os.environ["IMPLER_DAGSTER_STORAGE_URL"] = settings.dagster_storage_url
         with (
             psycopg.connect(settings.plain_store_url) as connection,
-            DagsterInstance.from_config(str(settings.dagster_home)) as instance,
+            dagster_instance(settings) as instance,
         ):
             show_sample(connection, settings, sample)
             week = Week(connection, instance, sample)

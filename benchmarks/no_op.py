@@ -5,14 +5,13 @@ Its figures are of the whole process from its start, imports included, as a run'
 
 from __future__ import annotations
 
-import os
-
 from benchmarks.measuring import measure
 
 
 def run() -> int:
-    from dagster import DagsterInstance, In, Nothing, graph, in_process_executor, op
+    from dagster import In, Nothing, graph, in_process_executor, op
 
+    from impler_pipelines.orchestration.instance import dagster_instance
     from impler_pipelines.settings import Settings
 
     @op
@@ -26,8 +25,7 @@ def run() -> int:
         later.alias("fourth")(later.alias("third")(later.alias("second")(first())))
 
     settings = Settings.load()
-    os.environ["IMPLER_DAGSTER_STORAGE_URL"] = settings.dagster_storage_url
-    with DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+    with dagster_instance(settings) as instance:
         nothing.to_job(executor_def=in_process_executor).execute_in_process(
             instance=instance,
             run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},

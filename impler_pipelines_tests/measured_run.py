@@ -120,9 +120,10 @@ def main(import_job_id: str) -> None:
     """Run the import job and print what it took."""
     laps = _Laps()
 
-    from dagster import DagsterInstance, HookContext, success_hook
+    from dagster import HookContext, success_hook
 
     from impler_pipelines.definitions import imports
+    from impler_pipelines.orchestration.instance import dagster_instance
     from impler_pipelines.orchestration.names import job_name
     from impler_pipelines.settings import Settings
 
@@ -132,11 +133,7 @@ def main(import_job_id: str) -> None:
 
     settings = Settings.load()
     job = imports.get_job(job_name(import_job_id)).with_hooks({end_lap})
-    home = settings.dagster_home
-    os.environ["IMPLER_DAGSTER_STORAGE_URL"] = settings.dagster_storage_url
-    in_memory = not (home / "dagster.yaml").exists()
-    opened = DagsterInstance.ephemeral() if in_memory else DagsterInstance.from_config(str(home))
-    with opened as instance:
+    with dagster_instance(settings) as instance:
         laps.end(IMPORTS)
         result = job.execute_in_process(
             instance=instance,

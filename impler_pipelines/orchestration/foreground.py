@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
-from dagster import DagsterInstance, ExecuteInProcessResult
+from dagster import ExecuteInProcessResult
 
 from impler_pipelines.errors import PipelineError, StateConflict
 from impler_pipelines.model import ImportJobStatus, Run
+from impler_pipelines.orchestration.instance import dagster_instance
 from impler_pipelines.orchestration.jobs import build_job
 from impler_pipelines.orchestration.names import fetching_host
 from impler_pipelines.orchestration.runtime import Runtime, utc_now
@@ -34,7 +34,7 @@ def run_in_foreground(
         job = lock_import_job(connection, import_job_id)
     if job.status is ImportJobStatus.TERMINATED:
         raise StateConflict("A deleted import job can't run.", status=job.status)
-    with _instance(settings) as instance:
+    with dagster_instance(settings) as instance:
         result = build_job(runtime, import_job_id).execute_in_process(
             instance=instance,
             raise_on_error=False,
@@ -58,13 +58,6 @@ def _send_pages(runtime: Runtime, import_job_id: str) -> None:
     from impler_pipelines.orchestration.sending import Sender
 
     Sender(runtime, _SENDING_SECONDS).send_due(import_job_id)
-
-
-def _instance(settings: Settings) -> DagsterInstance:
-    if not (settings.dagster_home / "dagster.yaml").exists():
-        return DagsterInstance.ephemeral()
-    os.environ["IMPLER_DAGSTER_STORAGE_URL"] = settings.dagster_storage_url  # dagster.yaml's word
-    return DagsterInstance.from_config(str(settings.dagster_home))
 
 
 def _first_failure(result: ExecuteInProcessResult) -> str | None:

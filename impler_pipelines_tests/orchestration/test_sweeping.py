@@ -57,6 +57,7 @@ def dagster_on(database_url: str, home: Path) -> Iterator[DagsterInstance]:
     with pytest.MonkeyPatch.context() as patch:
         url = Settings(database_url=database_url).dagster_storage_url
         patch.setenv("IMPLER_DAGSTER_STORAGE_URL", url)
+        patch.setenv("DAGSTER_HOME", str(home))
         with DagsterInstance.from_config(str(home)) as opened:
             yield opened
         let_go()
