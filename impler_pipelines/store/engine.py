@@ -1,13 +1,15 @@
-"""Connections to the store. It opens transactions and translates lost connections, nothing else."""
+"""Connections to the store. It opens transactions, translates lost connections, and tells the time
+that all who are connected have in common."""
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine, NullPool, create_engine, func, select
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -17,6 +19,8 @@ from impler_pipelines.errors import StoreBusy, StoreUnavailable
 # Deadlock, statement timeout, lock timeout, serialisation: the server is there, and in the way.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _BUSY_STATES = frozenset({"40P01", "57014", "55P03", "40001"})
+# A host whose machine has gone is noticed within a minute and a half; PostgreSQL's own is hours.
+_KEEPALIVES = "-c tcp_keepalives_idle=60 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
 _outage = logs.Outage("store.unreachable", "store.reachable", level=logging.ERROR)  # of a process
 
 
@@ -36,6 +40,23 @@ def open_store(url: str, *, pool_size: int = 5) -> Engine:
             "connect_timeout": 10,
             "options": "-c statement_timeout=60000 -c timezone=UTC -c search_path=public",
             "application_name": "impler-pipelines",
+        },
+    )
+
+
+def open_for_locks(url: str) -> Engine:
+    """An engine for advisory locks that are held for minutes: a connection for each, kept by none.
+
+    A lock so ends with the process that holds it, however that ends.
+    """
+    return create_engine(
+        url,
+        poolclass=NullPool,
+        connect_args={
+            "connect_timeout": 10,
+            "options": f"{_KEEPALIVES} -c statement_timeout=0 -c search_path=public"
+            " -c idle_in_transaction_session_timeout=0",
+            "application_name": "impler-pipelines turns",
         },
     )
 
@@ -72,6 +93,12 @@ def store_errors() -> Iterator[None]:
 def _gone(message: str, error: DBAPIError) -> StoreUnavailable:
     _outage.begun(f"{message} {str(error.orig).strip()}")
     return StoreUnavailable(message)
+
+
+def database_time(connection: Connection) -> dt.datetime:
+    """The database's clock: what processes on several hosts go by where they judge each other."""
+    moment: dt.datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    return moment
 
 
 def new_id() -> str:

@@ -13,18 +13,16 @@ from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 import psycopg
-from sqlalchemy import Connection, Engine, NullPool, create_engine, func, select, text
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from impler_pipelines.errors import HostBusy
 from impler_pipelines.sources.interruption import Interruption
-from impler_pipelines.store.engine import store_errors
+from impler_pipelines.store.engine import open_for_locks, store_errors
 
 _OURS = 0x1A9E  # the first of the lock's two numbers, apart from other advisory locks
 _LOCK_TIMEOUT = "55P03"
 _CANCEL_SECONDS = 5.0
-# A host whose machine has gone is noticed within a minute and a half; PostgreSQL's own is hours.
-_KEEPALIVES = "-c tcp_keepalives_idle=60 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
 _HELD = text(
     "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2"
     " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
@@ -36,16 +34,7 @@ class HostTurns:
     """``with HostTurns(url).turn(host, seconds):`` no other process has a turn at that host."""
 
     def __init__(self, url: str) -> None:
-        self._engine: Engine = create_engine(
-            url,
-            poolclass=NullPool,
-            connect_args={
-                "connect_timeout": 10,
-                "options": f"{_KEEPALIVES} -c statement_timeout=0 -c search_path=public"
-                " -c idle_in_transaction_session_timeout=0",
-                "application_name": "impler-pipelines turns",
-            },
-        )
+        self._engine = open_for_locks(url)
 
     @contextmanager
     def turn(
