@@ -16,7 +16,8 @@ class Artifacts:
     """Directories of artifacts, one for each Run, below a base path or fsspec URL."""
 
     def __init__(self, base_url: str) -> None:
-        self._fs, base = fsspec.core.url_to_fs(base_url)
+        # What a directory held a moment ago is not kept in memory: others write there, too.
+        self._fs, base = fsspec.core.url_to_fs(base_url, use_listings_cache=False)
         self._base = str(base).rstrip("/")
 
     def open(self, path: str, mode: str = "rb") -> BinaryIO:

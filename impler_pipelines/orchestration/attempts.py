@@ -107,7 +107,7 @@ class Attempt:
                 run_id=known_run_id,
                 dagster_run_id=dagster_run.run_id,
                 reexecution=dagster_run.parent_run_id is not None,
-                now=utc_now(),
+                now=self.runtime.time_in(connection),
             )
         self._log.begun(self.run)
         self._heartbeat = _Heartbeat(self.runtime, self.run.id, dagster_run.run_id)
@@ -186,7 +186,7 @@ class Attempt:
                 run_id=self.run_id,
                 dagster_run_id=self.dagster_run_id,
                 feed_state=feed_state,
-                now=utc_now(),
+                now=self.runtime.time_in(connection),
             )
         self.runtime.artifacts.remove(self.run_id)
 
@@ -267,8 +267,8 @@ class Attempt:
         """The server asked for a longer pause than a run may wait: the next run comes after it."""
         if not waits_too_long(error):
             return
-        until = utc_now() + timedelta(seconds=asked_pause(error))
         with self.runtime.transaction() as connection:
+            until = self.runtime.time_in(connection) + timedelta(seconds=asked_pause(error))
             postpone(connection, self.import_job_id, until=until)
 
     def _cancel(self, reason: str) -> None:
@@ -282,7 +282,7 @@ class Attempt:
                 connection,
                 run.id,
                 reason=reason,
-                now=utc_now(),
+                now=self.runtime.time_in(connection),
                 dagster_run_id=self._context.run_id,
                 begun=self._run is not None,
             )
@@ -332,7 +332,7 @@ class _Heartbeat:
                         connection,
                         self._run_id,
                         dagster_run_id=self._dagster_run_id,
-                        now=utc_now(),
+                        now=self._runtime.time_in(connection),
                     )
                 if not heard:
                     self._unheard.set()
@@ -355,7 +355,7 @@ def record_failure(context: HookContext) -> None:
                 connection,
                 run.id,
                 error=message,
-                now=utc_now(),
+                now=runtime.time_in(connection),
                 dagster_run_id=context.run_id,
                 internal=_is_internal(context.op.name, error),
             )

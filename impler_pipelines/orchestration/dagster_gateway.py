@@ -95,6 +95,7 @@ class DagsterRun:
     """A Dagster run; ``ended`` is SUCCESS, FAILED or CANCELLED, None while it is not over.
 
     ``root_id`` is the first run of those that were executed again; the times are in UTC.
+    ``launched``: it was handed to the launcher, and no process has begun it.
     """
 
     id: str
@@ -103,6 +104,7 @@ class DagsterRun:
     root_id: str
     started_at: dt.datetime | None
     ended_at: dt.datetime | None = None
+    launched: bool = False
 
 
 class DagsterGateway:
@@ -256,6 +258,7 @@ def _dagster_run(result: Mapping[str, Any]) -> DagsterRun:
         root_id=result["rootRunId"] or result["runId"],
         started_at=_moment(result["startTime"]),
         ended_at=_moment(result["endTime"]),
+        launched=result["status"] == "STARTING",
     )
 
 

@@ -166,7 +166,7 @@ def _record(
     mapped: MappedRows,
     counts: dict[str, LoadCounts],
 ) -> None:
-    now = utc_now()
+    now = runtime.time_in(connection)
     runs.replace_rejects(connection, run.id, read_rejects(runtime.artifacts, mapped.rejects_path))
     if plan.webhooks:
         # Most templates have none: what makes pages is loaded for those that do.

@@ -54,7 +54,7 @@ def in_store(runtime: Runtime, destination: SqlDestination) -> bool:
 
 @contextmanager
 def opened(runtime: Runtime, destination: SqlDestination) -> Iterator[Engine]:
-    """An engine on the destination for as long as the context lasts."""
+    """An engine on the destination, whose connections are closed at the end."""
     engine = _engine(runtime, destination)
     try:
         yield engine
@@ -67,8 +67,7 @@ def _engine(runtime: Runtime, destination: SqlDestination) -> Engine:
 
     The name may have pointed elsewhere when the template was made.
     """
-    settings = runtime.settings
     if destination.url is None:
-        return open_destination(settings.default_destination_url)
-    allowed = address_check(allow_private=settings.allow_private_addresses)
+        return runtime.default_destination
+    allowed = address_check(allow_private=runtime.settings.allow_private_addresses)
     return open_destination(destination.url, check_address=allowed)

@@ -39,6 +39,7 @@ class Runtime:
         self.report = report  # called with op, amount done and its unit as the ops go on
         self.retry_waits = tuple(retry_waits)  # seconds; as many as an op is tried again
         self.now = clock or utc_now  # what ticks of sensors and schedules go by
+        self._clock = clock
 
     @cached_property
     def engine(self) -> Engine:
@@ -76,6 +77,17 @@ class Runtime:
         return public_url(self.settings.destination_url)
 
     @cached_property
+    def default_destination(self) -> Engine:
+        """Where rows go unless a destination names its own URL; raises ``DestinationRefused``.
+
+        One for all runs of a process: SQLAlchemy remembers each of a hundred that asked for a
+        table's columns.
+        """
+        from impler_pipelines.destinations.engines import open_destination
+
+        return open_destination(self.settings.default_destination_url)
+
+    @cached_property
     def artifacts(self) -> Artifacts:
         """Where runs keep what their ops hand to each other."""
         from impler_pipelines.orchestration.artifacts import Artifacts
@@ -89,6 +101,15 @@ class Runtime:
 
         with transaction(self.engine) as connection:
             yield connection
+
+    def time_in(self, connection: Connection) -> dt.datetime:
+        """The database's clock, which hosts have in common, unless a clock was given.
+
+        Signs of life go by it: who leaves one and who misses it may be on different hosts.
+        """
+        from impler_pipelines.store.engine import database_time
+
+        return self._clock() if self._clock else database_time(connection)
 
 
 def utc_now() -> dt.datetime:

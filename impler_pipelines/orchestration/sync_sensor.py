@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from functools import partial
 
 from dagster import (
     DefaultSensorStatus,
@@ -28,6 +29,7 @@ from dagster import (
 )
 
 from impler_pipelines.errors import DagsterUnavailable
+from impler_pipelines.orchestration.launched_runs import is_forgotten
 from impler_pipelines.orchestration.names import SYNC_SENSOR
 from impler_pipelines.orchestration.runtime import Runtime
 from impler_pipelines.orchestration.snapshot import Snapshot
@@ -55,7 +57,7 @@ def build_sync_sensor(runtime: Runtime, snapshot: Callable[[], Snapshot]) -> Sen
         and runs asked for through the API wait. A tick requests no runs by itself: what it did is
         its reason to skip.
         """
-        sync = Synchronizer(runtime, runtime.now())
+        sync = Synchronizer(runtime, runtime.now(), partial(is_forgotten, context.instance))
         before = SyncCursor.read(context.cursor)
         swept_at = before.swept_at
         try:

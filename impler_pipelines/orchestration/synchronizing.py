@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from impler_pipelines.errors import DagsterRefused
@@ -38,11 +38,19 @@ class Synchronizer:
 
     ``done`` says in words what was done, and what was not since Dagster ``refused`` it. ``reload``
     is the one that this tick has asked for, ``waits_for_reload`` what has none yet.
+
+    ``is_forgotten`` tells of a Dagster run, by its id, that it was launched and never will begin.
     """
 
-    def __init__(self, runtime: Runtime, now: dt.datetime) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        now: dt.datetime,
+        is_forgotten: Callable[[str], bool] = lambda _dagster_run_id: False,
+    ) -> None:
         self._runtime = runtime
         self.now = now
+        self._is_forgotten = is_forgotten
         self.done: list[str] = []
         self.refused: list[str] = []
         self.reload: Reload | None = None
@@ -77,14 +85,22 @@ class Synchronizer:
     def settle_silent_runs(self) -> None:
         """Queue Runs again whose process is gone, cancel those that were cancelled in Dagster."""
         with self._runtime.transaction() as connection:
-            silent = sync.silent_runs(connection, now=self.now)
+            silent = sync.silent_runs(connection, now=self._runtime.time_in(connection))
         if not silent:
             return
         known = self._runtime.gateway.get_runs([run.dagster_run_id for run in silent])
         for run in silent:
             dagster_run = known.get(run.dagster_run_id)
-            if dagster_run is None or dagster_run.ended or run.dead:
+            if (
+                dagster_run is None
+                or dagster_run.ended
+                or run.dead
+                or self._never_begins(dagster_run)
+            ):
                 self._settle(run, dagster_run)
+
+    def _never_begins(self, run: DagsterRun) -> bool:
+        return run.launched and self._is_forgotten(run.id)
 
     def end_cancelled_runs(self) -> None:
         """Cancel in Dagster what was cancelled here, and waits in its queue or for some server."""
@@ -167,7 +183,8 @@ class Synchronizer:
         if not executing:
             return
         with self._runtime.transaction() as connection:
-            beating = sync.beating_dagster_runs(connection, now=self.now)
+            now = self._runtime.time_in(connection)
+            beating = sync.beating_dagster_runs(connection, now=now)
         for run in executing:
             if run.id in beating:
                 continue

@@ -134,7 +134,9 @@ class FakeDagster(DagsterGateway):
             run_id = f"dagster-{number}"
             ended, started = self.ended.get(run_id), self.started.get(run_id)
             over = started + self.took if ended and started else None
-            found.append((DagsterRun(run_id, ended, name, "dagster-1", started, over), tags))
+            waits = not started and not ended
+            run = DagsterRun(run_id, ended, name, "dagster-1", started, over, launched=waits)
+            found.append((run, tags))
         return found[::-1]
 
     def _answer(self) -> None:

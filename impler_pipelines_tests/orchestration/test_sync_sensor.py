@@ -351,6 +351,24 @@ class TestLostRuns:
         sync.tick()
         assert sync.world.runs(job)[0].dagster_run_id == "dagster-2"
 
+    @pytest.mark.parametrize(
+        ("forgotten", "launches"),
+        [pytest.param(True, 2, id="forgotten"), pytest.param(False, 1, id="waits-for-a-worker")],
+    )
+    def test_one_that_waits_for_a_process(self, sync: Sync, forgotten: bool, launches: int) -> None:
+        job = self._launched(sync)
+        later = Synchronizer(
+            sync.world.runtime, utc_now() + dt.timedelta(hours=1), lambda _run_id: forgotten
+        )
+        with sync.world.runtime.transaction() as connection:
+            early = utc_now() - dt.timedelta(minutes=4)
+            connection.execute(update(runs_table).values(created_at=early))
+        later.settle_silent_runs()
+        later.launch_runs()
+        assert len(sync.dagster.launched) == launches
+        assert sync.world.runs(job)[0].dagster_run_id == f"dagster-{launches}"
+        assert sync.dagster.cancelled == (["dagster-1"] if forgotten else [])
+
     @pytest.mark.parametrize("seconds", [5, 30, 300])
     def test_one_that_was_cancelled_here_is_cancelled_in_dagster(
         self, sync: Sync, seconds: int

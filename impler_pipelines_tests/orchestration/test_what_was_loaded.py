@@ -16,6 +16,7 @@ import pytest
 
 from impler_pipelines.supervisor.embedded_postgres import EmbeddedPostgres
 from impler_pipelines_tests.conftest import _database
+from impler_pipelines_tests.operations_guide import Operator
 from impler_pipelines_tests.orchestration.bad_input import TABLE, by_hand
 from impler_pipelines_tests.orchestration.feeds import ITEM, rss
 from impler_pipelines_tests.orchestration.scene import (
@@ -189,6 +190,16 @@ class TestByHand:
         loaded.serve(SECOND, '"v2"')
         loaded.run()
         assert loaded.rows() == SECOND_ROWS
+
+    def test_after_a_restore_of_the_destination_alone_all_is_read_anew(
+        self, loaded: Scene, tmp_path: Path
+    ) -> None:
+        loaded.sql(f"DELETE FROM {TABLE} WHERE link = '/2'")
+        url = loaded.settings.plain_store_url
+        environment = {**os.environ, "IMPLER_DATABASE_URL": url}
+        Operator(tmp_path / "checkout", environment).lets_all_feeds_be_read_anew()
+        assert loaded_anew(loaded).run["inserted"] == 1
+        assert loaded.rows() == FIRST_ROWS
 
     def test_a_table_that_never_had_rows_is_not_asked_for_any(self, scene: Scene) -> None:
         scene.add_import_job()
