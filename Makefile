@@ -20,12 +20,13 @@ demo: $(VENV)/.compiled ## see it work: a sample feed becomes rows, in a tempora
 	@$(CLI) demo
 
 test: $(VENV)/.dev $(VENV)/.compiled ## the whole test suite, with its own PostgreSQL, MariaDB and browser
-	@.ci/programs.sh mariadb chromium
+	@.ci/programs.sh mariadb chromium redis faketime
 	@echo "make: running the tests, in parallel"
 	@$(BIN)/pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
-run: $(VENV)/.compiled ## everything in the foreground, Ctrl-C stops it; DEMO=1 adds a sample feed and job
-	@$(CLI) run $(if $(DEMO),--demo)
+run: $(VENV)/.compiled ## everything in the foreground, Ctrl-C stops it; DEMO=1 adds a sample, WORKERS=2 warm workers
+	@$(if $(WORKERS),.ci/programs.sh redis)
+	@$(CLI) run $(if $(DEMO),--demo) $(if $(WORKERS),--workers $(WORKERS))
 
 check: $(VENV)/.dev ## format, linters, types, architecture contract
 	@echo "make: ruff format"

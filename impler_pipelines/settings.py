@@ -96,6 +96,7 @@ class Settings(BaseSettings):
     preview_rows: int = Field(default=5, ge=0)
     legacy_get: bool = True
     artifacts_url: str = ""
+    broker_url: str = Field(default="", repr=False)
     keep_failed_artifacts_hours: float = Field(default=72, ge=0, le=24 * _LONGEST_DAYS)
     keep_runs_days: KeptDays = 30
     keep_unchanged_runs_days: KeptDays = 3
@@ -131,6 +132,13 @@ class Settings(BaseSettings):
     def _user_agent_is_a_header(cls, value: str) -> str:
         if not re.fullmatch(r"[!-~]([ -~]{0,254}[!-~])?|", value):
             raise ValueError("a User-Agent: up to 256 characters of ASCII, who asks and a contact")
+        return value
+
+    @field_validator("broker_url")
+    @classmethod
+    def _broker_is_redis(cls, value: str) -> str:
+        if value and not value.startswith(("redis://", "rediss://", "redis+socket://")):
+            raise ValueError("a Redis URL (redis://:password@host:6379/0)")
         return value
 
     @field_validator("failure_webhook_url")
@@ -171,11 +179,28 @@ class Settings(BaseSettings):
     @property
     def postgres_socket_dir(self) -> Path:
         """A directory short enough for a Unix socket's path, the same for every process."""
-        preferred = self.postgres_dir / "socket"
+        return self._short(self.postgres_dir / "socket", "impler")
+
+    @property
+    def redis_dir(self) -> Path:
+        """Where the local broker of warm workers keeps what is queued."""
+        return self.home / "redis"
+
+    @property
+    def redis_socket(self) -> Path:
+        """The socket of the local broker."""
+        return self._short(self.redis_dir, "impler-redis") / "socket"
+
+    @property
+    def local_broker_url(self) -> str:
+        """The broker that `make run WORKERS=N` starts where none is given."""
+        return f"redis+socket://{quote(str(self.redis_socket))}"
+
+    def _short(self, preferred: Path, name: str) -> Path:
         if len(str(preferred).encode()) <= _SOCKET_PATH_LIMIT:
             return preferred
         digest = hashlib.sha256(str(self.home).encode()).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"impler-{digest}"
+        return Path(tempfile.gettempdir()) / f"{name}-{digest}"
 
     @property
     def postgres_password_file(self) -> Path:

@@ -13,13 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
-import typer
 
-from impler_pipelines.cli import app as command_line
 from impler_pipelines.control_api.app import create_app
 from impler_pipelines.settings import Settings
+from impler_pipelines_tests.command_lines import check_command
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -110,14 +108,7 @@ class TestCommands:
 
     @pytest.mark.parametrize("arguments", cli_commands())
     def test_the_command_line_takes_it(self, arguments: str) -> None:
-        command: Any = typer.main.get_command(command_line)
-        words = shlex.split(arguments.partition(" '>'")[0])
-        while isinstance(command, click.Group):
-            found = command.get_command(click.Context(command), words.pop(0))
-            assert found is not None, f"{CLI} {arguments}"
-            command = found
-        context = command.make_context(command.name, words)  # refuses what it does not know
-        assert context.command is command
+        check_command(["impler-pipelines", *shlex.split(arguments.partition(" '>'")[0])])
 
     def test_other_programs_are_installed(self) -> None:
         programs = {words[0] for words in statements() if words[0].startswith(".venv/")}

@@ -11,7 +11,7 @@ from impler_pipelines.cli import jobs, keys
 from impler_pipelines.cli.changes import audit
 from impler_pipelines.cli.feeds import headings
 from impler_pipelines.cli.output import fail
-from impler_pipelines.cli.stack import demo, env, run
+from impler_pipelines.cli.stack import demo, env, execute, migrate, postgres, run, worker
 from impler_pipelines.errors import PipelineError, SettingInvalid
 
 app = typer.Typer(
@@ -19,8 +19,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Automated data import: a feed in, typed rows out, on a schedule.",
 )
-for command in (run, demo, env, audit, headings):
+for command in (run, worker, migrate, demo, env, audit, headings):
     app.command()(command)
+# What follows the program's name is the program's.
+_passed_on = {"ignore_unknown_options": True}
+app.command("exec", context_settings=_passed_on)(execute)
+app.command("postgres", context_settings=_passed_on)(postgres)
 app.add_typer(keys.app, name="keys")
 app.add_typer(jobs.app, name="import")
 

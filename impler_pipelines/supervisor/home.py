@@ -83,9 +83,11 @@ def private_file(path: str, flags: int) -> int:
 def prepare_dagster_home(settings: Settings, code_server_port: int | None = None) -> Path:
     """Make ``DAGSTER_HOME`` with the project's ``dagster.yaml``, as it stands now.
 
-    With a port also a ``workspace.yaml`` that points there; returns that file's path.
+    Where there is a broker it is the one that launches runs on warm workers. With a port also a
+    ``workspace.yaml`` that points there; returns that file's path.
     """
-    instance = Path(impler_pipelines.__file__).parents[1] / "dagster.yaml"
+    place = "deploy/celery" if settings.broker_url else "."
+    instance = Path(impler_pipelines.__file__).parents[1] / place / "dagster.yaml"
     if not instance.exists():
         raise StateConflict(f"{instance} is missing: run from a checkout of the project")
     directory = private_directory(settings.dagster_home)

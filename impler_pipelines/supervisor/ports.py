@@ -1,9 +1,10 @@
-"""Loopback ports: free, taken, answering. It listens on none."""
+"""Ports and sockets of this machine: free, taken, answering. It listens on none."""
 
 from __future__ import annotations
 
 import http.client
 import socket
+from pathlib import Path
 
 from impler_pipelines.errors import StateConflict
 
@@ -44,6 +45,13 @@ def accepts_connections(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def listens(path: Path) -> bool:
+    """Whether something listens on the Unix socket at ``path``."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(2)
+        return probe.connect_ex(str(path)) == 0
 
 
 def answers(host: str, port: int, path: str) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,7 +24,12 @@ from impler_pipelines.store.secrets import secret_box
 from impler_pipelines.supervisor import parts as part
 from impler_pipelines.supervisor.descendants import MARK, become_subreaper, end, marked
 from impler_pipelines.supervisor.embedded_postgres import EmbeddedPostgres
-from impler_pipelines.supervisor.home import locked_parts, log_file, prepare_dagster_home
+from impler_pipelines.supervisor.home import (
+    locked_parts,
+    log_file,
+    prepare_dagster_home,
+    private_directory,
+)
 from impler_pipelines.supervisor.lifeline import Lifeline
 from impler_pipelines.supervisor.ports import free_port, reachable, require_free
 from impler_pipelines.supervisor.processes import Supervisor
@@ -47,22 +53,26 @@ def run_stack(
     *,
     demo: bool = False,
     only: Sequence[str] | None = None,
+    workers: int = 0,
     say: Say = say_line,
 ) -> int:
     """Run until Ctrl-C, SIGTERM, SIGHUP or the end of whoever started this; returns 0.
 
     ``only`` names parts to run instead of all; ``demo`` adds a sample feed and an import job on
-    it, and lets feeds be on private addresses. Afterwards no process is left. Must be called in
-    the main thread. Raises ``PipelineError`` (``StateConflict``, ``SettingInvalid``,
+    it, and lets feeds be on private addresses; ``workers`` are kept warm for runs, with a broker
+    of their own unless the settings name one. Afterwards no process is left. Must be called in the
+    main thread. Raises ``PipelineError`` (``StateConflict``, ``SettingInvalid``,
     ``StoreUnavailable``) when it can't start; what had been started is stopped by then.
     """
-    chosen = part.chosen_parts(only)
+    chosen = part.chosen_parts(only, workers=workers, broker=bool(settings.broker_url))
+    if part.REDIS in chosen:
+        settings = settings.model_copy(update={"broker_url": settings.local_broker_url})
     if demo:  # the sample feed is on loopback
         settings = settings.model_copy(update={"allow_private_addresses": True})
     with Lifeline() as lifeline, locked_parts(settings, chosen):
         become_subreaper()
         _speak(settings, chosen)
-        stack = _Stack(settings, chosen, Supervisor(lifeline, say), say, demo=demo)
+        stack = _Stack(settings, chosen, Supervisor(lifeline, say), say, workers, demo=demo)
         try:
             if stack.start():
                 stack.supervisor.watch()
@@ -99,6 +109,7 @@ class _Stack:
         chosen: tuple[str, ...],
         supervisor: Supervisor,
         say: Say,
+        workers: int,
         *,
         demo: bool,
     ) -> None:
@@ -106,6 +117,7 @@ class _Stack:
         self.chosen = chosen
         self.supervisor = supervisor
         self.say = say
+        self.workers = workers
         self.demo = demo
 
     def start(self) -> bool:
@@ -158,18 +170,37 @@ class _Stack:
         migrate(self.settings.store_url)
         secret_box(self.settings)
 
+    def _start_redis(self, parts: part.Parts) -> bool:
+        """The broker of warm workers. Raises ``StateConflict`` where it is not installed."""
+        program = shutil.which("redis-server", path=parts.environment["PATH"])
+        if program is None:
+            raise StateConflict(
+                "warm workers need Redis: install redis-server (Debian, Ubuntu: apt install"
+                " redis-server), or set IMPLER_BROKER_URL to a Redis that runs"
+            )
+        self._say_starting(part.REDIS)
+        private_directory(self.settings.redis_dir)
+        private_directory(self.settings.redis_socket.parent)
+        return self.supervisor.start([parts.redis(program)])
+
     def _start_servers(self, parts: part.Parts) -> bool:
         """The control API needs the store alone; Dagster's two need the code server."""
-        self._say_starting(part.CODE_SERVER, part.API)
         port = free_port()
         workspace = prepare_dagster_home(
             self.settings, port if part.CODE_SERVER in self.chosen else None
         )
+        if part.REDIS in self.chosen and not self._start_redis(parts):
+            return False
+        self._say_starting(part.CODE_SERVER, part.API)
         first = {part.API: parts.api(), part.CODE_SERVER: parts.code_server(port)}
-        second = {part.WEBSERVER: parts.webserver(workspace), part.DAEMON: parts.daemon(workspace)}
+        second = {
+            part.WEBSERVER: parts.webserver(workspace),
+            part.DAEMON: parts.daemon(workspace),
+            part.WORKERS: parts.workers(self.workers),
+        }
         if not self.supervisor.start([s for name, s in first.items() if name in self.chosen]):
             return False
-        self._say_starting(part.WEBSERVER, part.DAEMON)
+        self._say_starting(part.WEBSERVER, part.DAEMON, part.WORKERS)
         return self.supervisor.start([s for name, s in second.items() if name in self.chosen])
 
     def _say_starting(self, *names: str) -> None:

@@ -55,9 +55,7 @@ class Victim:
 
     def rows(self) -> list[tuple[Any, ...]]:
         """What was loaded for it."""
-        query = f"SELECT sku, title, price, image FROM imports.{self.name} ORDER BY sku"
-        with store(self.stack) as connection:
-            return connection.execute(query).fetchall()
+        return loaded_rows(self.stack, self.name)
 
     def run_with(self, route: Callable[[Handler], None] | None = None) -> None:
         """Ask for the run; its feed is answered by ``route``, or at once."""
@@ -224,6 +222,13 @@ def store(stack: RunningStack) -> Iterator[psycopg.Connection[Any]]:
     """A connection to the stack's own database; what it has locked it lets go in the end."""
     with psycopg.connect(Settings(home=stack.home).plain_store_url) as connection:
         yield connection
+
+
+def loaded_rows(stack: RunningStack, table: str) -> list[tuple[Any, ...]]:
+    """What a table in the stack's own database holds."""
+    with store(stack) as connection:
+        query = f"SELECT sku, title, price, image FROM imports.{table} ORDER BY sku"
+        return connection.execute(query).fetchall()
 
 
 def waiting_for(victim: Victim) -> str:

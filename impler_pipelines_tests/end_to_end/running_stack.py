@@ -32,6 +32,8 @@ _PARTS = {
     "api": "impler_pipelines.control_api",
     "code-server": "impler_pipelines.definitions",
     "database": "bin/postgres -D",
+    "redis": "redis-server",
+    "workers": "impler_pipelines.workers.app",
 }
 START_LIMIT_SECONDS = 150.0
 STOP_LIMIT_SECONDS = 60.0
@@ -62,12 +64,14 @@ class RunningStack:
             "IMPLER_ALLOW_PRIVATE_ADDRESSES": "1",
         }
         self.access_key = ""
+        self.workers = 0  # warm ones, from the next start on
         self.process: subprocess.Popen[bytes] | None = None
         self._seen: set[int] = set()
 
     def start(self, *, only: str | None = None) -> None:
         """Start it, or the parts named in ``only``, and return when it says that it is ready."""
         command = [CLI, "run", *(["--only", only] if only else [])]
+        command += ["--workers", str(self.workers)] if self.workers else []
         with self.output.open("wb") as output:
             self.process = process = subprocess.Popen(
                 command,
@@ -126,7 +130,7 @@ class RunningStack:
         return [process for process in below if words in " ".join(_command(process))]
 
     def _serves(self, part: str) -> bool:
-        if part == "daemon":
+        if part in ("daemon", "redis", "workers"):
             return True
         url = f"{self.api_url}/readyz" if part in ("api", "database") else self.graphql_url
         try:

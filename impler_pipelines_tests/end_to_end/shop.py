@@ -50,7 +50,7 @@ class Shop:
         self,
         name: str,
         *,
-        host: str = "127.0.0.1",
+        host: str | None = None,
         columns: Sequence[Mapping[str, Any]] = COLUMNS,
         **changes: Any,
     ) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class Shop:
 
         ``host`` is another name of the one feed server: to the product, another host.
         """
-        url = f"http://{host}:{self.feeds.port}/{name}.xml"
+        url = f"http://{host or self.feeds.address}:{self.feeds.port}/{name}.xml"
         self.feeds.routes.setdefault(f"/{name}.xml", (200, {"ETag": '"v1"'}, FEED))
         template = self.stack.call(
             "POST",
