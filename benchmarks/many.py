@@ -19,6 +19,7 @@ from impler_pipelines_tests.store.shop import NEW
 
 RARELY = Interval(120, Unit.MONTHS, starts_on=dt.date(2026, 1, 1))  # nothing shall come due
 PARTS = ("database", "code-server", "webserver", "daemon", "api")
+_OF_WORKERS = ("redis", "workers")
 _JOBS_A_TEMPLATE = 50
 _COLUMNS = (Column("title", "Title", is_required=True),)
 
@@ -80,15 +81,19 @@ def fill(
 
 def cpu_seconds(stack: RunningStack) -> dict[str, float]:
     """CPU seconds so far of each part's living processes and those they have waited for."""
-    return {part: sum(map(_cpu, _of_part(stack, part))) for part in PARTS}
+    return {part: sum(map(_cpu, _of_part(stack, part))) for part in _parts(stack)}
 
 
 def memory_mb(stack: RunningStack) -> dict[str, float]:
     """Megabytes of each part's processes, what they share counted in parts."""
     return {
         part: sum(process.memory_full_info().pss for process in _of_part(stack, part)) / 1e6
-        for part in PARTS
+        for part in _parts(stack)
     }
+
+
+def _parts(stack: RunningStack) -> tuple[str, ...]:
+    return (*PARTS, *(_OF_WORKERS if stack.workers else ()))
 
 
 def _of_part(stack: RunningStack, part: str) -> list[psutil.Process]:

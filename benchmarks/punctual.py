@@ -58,12 +58,12 @@ def due(megabytes: int, runs: int) -> list[Result]:  # noqa: ARG001 - one long r
         stack.stop()
         stack.start()
         until(lambda: len(stack.job_names()) > _JOBS, "all Dagster jobs", _PATIENCE_SECONDS)
-        until(lambda: _waiting(stack) == 0, "what came due meanwhile", _PATIENCE_SECONDS)
-        begin, before = _next_minute(), cpu_seconds(stack)
-        _wait_until(begin + dt.timedelta(minutes=_MINUTES))
+        until(lambda: waiting(stack) == 0, "what came due meanwhile", _PATIENCE_SECONDS)
+        begin, before = next_minute(), cpu_seconds(stack)
+        wait_until(begin + dt.timedelta(minutes=_MINUTES))
         used = {part: seconds - before[part] for part, seconds in cpu_seconds(stack).items()}
         span = Span(begin, begin + dt.timedelta(minutes=_MINUTES))
-        until(lambda: _waiting(stack) == 0, "the last run's end", _PATIENCE_SECONDS)
+        until(lambda: waiting(stack) == 0, "the last run's end", _PATIENCE_SECONDS)
         return _punctuality(stack, jobs, span, used)
 
 
@@ -81,7 +81,7 @@ def pauses(megabytes: int, runs: int) -> list[Result]:  # noqa: ARG001 - one lon
         paused: list[tuple[str, Span]] = []
         with ThreadPoolExecutor(_PAUSED_JOBS) as people:
             for _ in range(_PAUSES // _PAUSED_JOBS):
-                at = _next_minute()
+                at = next_minute()
                 spans = [
                     Span(at + dt.timedelta(seconds=chance.uniform(-3, 45)), at + _RESUMED_AFTER)
                     for _ in jobs
@@ -89,8 +89,8 @@ def pauses(megabytes: int, runs: int) -> list[Result]:  # noqa: ARG001 - one lon
                 paused += people.map(
                     lambda job, span: (job.id, _paused(one.stack, job.id, span)), jobs, spans
                 )
-        until(lambda: _waiting(one.stack) == 0, "the last run's end", _PATIENCE_SECONDS)
-        begun = _query(
+        until(lambda: waiting(one.stack) == 0, "the last run's end", _PATIENCE_SECONDS)
+        begun = query(
             one.stack,
             "SELECT import_job_id, started_at FROM impler.runs WHERE started_at IS NOT NULL",
         )
@@ -135,7 +135,7 @@ def _punctuality(
         for moment in next_runs(timing_of(job), span.begin - dt.timedelta(microseconds=1), 3)
         if moment < span.end
     }
-    rows = _query(
+    rows = query(
         stack,
         "SELECT import_job_id, due_at, created_at, started_at, attempts, status FROM impler.runs"
         " WHERE due_at >= %s AND due_at < %s",
@@ -148,7 +148,7 @@ def _punctuality(
         raise SystemExit(f"runs ended as {statuses}")
     evaluated = [(row[2] - row[1]).total_seconds() for row in rows]
     started = [(row[3] - row[1]).total_seconds() for row in rows]
-    ((ticks,),) = _query(
+    ((ticks,),) = query(
         stack,
         "SELECT count(*) FROM dagster.job_ticks WHERE type = 'SCHEDULE'"
         " AND timestamp >= %s AND timestamp < %s",
@@ -180,38 +180,39 @@ def _punctuality(
 
 def _paused(stack: RunningStack, job_id: str, span: Span) -> Span:
     """Pause at its begin and resume at its end; from the pause's answer to the resume's request."""
-    _wait_until(span.begin)
+    wait_until(span.begin)
     stack.call("PUT", f"/v1/import-jobs/user/{job_id}/pause")
     answered = dt.datetime.now(dt.UTC)
-    _wait_until(span.end)
+    wait_until(span.end)
     resumed = dt.datetime.now(dt.UTC)
     stack.call("PUT", f"/v1/import-jobs/user/{job_id}/resume")
     return Span(answered, resumed)
 
 
-def _next_minute() -> dt.datetime:
+def next_minute() -> dt.datetime:
     """The next whole minute that is five seconds away or more."""
     later = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=65)
     return later.replace(second=0, microsecond=0)
 
 
-def _wait_until(moment: dt.datetime) -> None:
+def wait_until(moment: dt.datetime) -> None:
     time.sleep(max((moment - dt.datetime.now(dt.UTC)).total_seconds(), 0))
 
 
-def _waiting(stack: RunningStack) -> int:
+def waiting(stack: RunningStack) -> int:
     """How many runs are queued or under way."""
-    query = "SELECT count(*) FROM impler.runs WHERE status IN ('QUEUED', 'RUNNING')"
-    return int(_query(stack, query)[0][0])
+    active = "SELECT count(*) FROM impler.runs WHERE status IN ('QUEUED', 'RUNNING')"
+    return int(query(stack, active)[0][0])
 
 
 def _ran(stack: RunningStack) -> int:
     """How many import jobs have had a run."""
-    query = "SELECT count(DISTINCT import_job_id) FROM impler.runs WHERE ended_at IS NOT NULL"
-    return int(_query(stack, query)[0][0])
+    ended = "SELECT count(DISTINCT import_job_id) FROM impler.runs WHERE ended_at IS NOT NULL"
+    return int(query(stack, ended)[0][0])
 
 
-def _query(stack: RunningStack, query: str, *values: object) -> list[tuple[Any, ...]]:
+def query(stack: RunningStack, statement: str, *values: object) -> list[tuple[Any, ...]]:
+    """The rows that the store answers."""
     url = Settings.load(home=stack.home, database_url="").plain_store_url
     with psycopg.connect(url) as connection:
-        return connection.execute(query, values).fetchall()
+        return connection.execute(statement, values).fetchall()

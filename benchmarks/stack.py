@@ -27,11 +27,14 @@ _LEAST_TURNS = 5
 
 
 @contextmanager
-def shop(*, only: str | None = None, rows_in_store: bool = False) -> Iterator[Shop]:
+def shop(
+    *, only: str | None = None, rows_in_store: bool = False, workers: int = 0
+) -> Iterator[Shop]:
     """A running stack with a feed server; stopped afterwards. Rows go to SQLite unless said."""
     with FeedServer() as feeds, stack_in_a_temporary_home(free_port(), free_port()) as stack:
         if rows_in_store:
             del stack.environment["IMPLER_DESTINATION_URL"]
+        stack.workers = workers
         stack.start(only=only)
         yield Shop(stack, feeds)
         stack.stop()
