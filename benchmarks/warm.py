@@ -22,7 +22,7 @@ from impler_pipelines_tests.feed_server import FeedServer, Handler
 
 WORKERS = 2
 _RUNS = 200
-_AT_A_TIME = 40  # import jobs that take turns: the next run of each is asked for as one ends
+AT_A_TIME = 40  # import jobs that take turns: the next run of each is asked for as one ends
 _PATIENCE_SECONDS = 1800.0
 _JOBS = 1_000
 _CHANGING = 800  # of them, with a run every ten minutes: 80 a minute
@@ -58,11 +58,11 @@ def warm(megabytes: int, runs: int) -> list[Result]:  # noqa: ARG001 - 200 runs 
 
 def _pace(*, workers: int) -> Pace:
     with hosts() as urls, shop(rows_in_store=True, workers=workers) as one:
-        jobs = add_import_jobs(one.stack, _AT_A_TIME, url=lambda number: urls[number % len(urls)])
-        until(lambda: len(one.stack.job_names()) > _AT_A_TIME, "all Dagster jobs", 120)
-        _run_all(one.stack, jobs, len(jobs))  # the first runs load, those after them find a 304
+        jobs = add_import_jobs(one.stack, AT_A_TIME, url=lambda number: urls[number % len(urls)])
+        until(lambda: len(one.stack.job_names()) > AT_A_TIME, "all Dagster jobs", 120)
+        run_all(one.stack, jobs, len(jobs))  # the first runs load, those after them find a 304
         before, began = cpu_seconds(one.stack), time.monotonic()
-        _run_all(one.stack, jobs, _RUNS)
+        run_all(one.stack, jobs, _RUNS)
         minutes = (time.monotonic() - began) / 60
         used = {part: (now - before[part]) / _RUNS for part, now in cpu_seconds(one.stack).items()}
         statuses = dict(
@@ -73,7 +73,7 @@ def _pace(*, workers: int) -> Pace:
     return Pace(_RUNS / minutes, sum(used.values()), used)
 
 
-def _run_all(stack: RunningStack, jobs: list[ImportJob], count: int) -> None:
+def run_all(stack: RunningStack, jobs: list[ImportJob], count: int) -> None:
     """Ask for so many runs in all, of each import job one at a time, and wait for the last."""
     asked = 0
     deadline = time.monotonic() + _PATIENCE_SECONDS

@@ -106,9 +106,8 @@ class Victim:
 def killed_between_ops(op: str, shop: Shop) -> None:
     """The op's reference has been written, and the next op begins."""
     victim = Victim(shop, f"after_{op}")
-    victim.run_with()
-    until(lambda: victim.clients, "its fetch", RUN_LIMIT_SECONDS)
-    dagster_run_id = victim.read_run()["dagsterRunId"]
+    with hanging(victim):
+        dagster_run_id = victim.read_run()["dagsterRunId"]
     references = shop.stack.home / "artifacts" / f"references-{dagster_run_id}"
     at_once(lambda: [*references.glob(f"{op}.*.json")], f"the end of {op}")
     victim.kill()

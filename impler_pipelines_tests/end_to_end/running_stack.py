@@ -118,7 +118,8 @@ class RunningStack:
         assert victims, f"no process of {part}"
         self._seen |= {process.pid for process in victims}
         for process in victims:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # it went with the one before
+                process.kill()
         until(lambda: self.said().count(news) > before, news, START_LIMIT_SECONDS)
         until(lambda: self._serves(part), f"{part} that serves again", START_LIMIT_SECONDS)
 
