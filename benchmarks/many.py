@@ -9,7 +9,15 @@ from dataclasses import replace
 
 import psutil
 
-from impler_pipelines.model import Column, ImportJob, Interval, TemplateMode, Unit
+from impler_pipelines.model import (
+    Column,
+    FieldMapping,
+    Heading,
+    ImportJob,
+    Interval,
+    TemplateMode,
+    Unit,
+)
 from impler_pipelines.orchestration.runtime import Runtime, utc_now
 from impler_pipelines.settings import Settings
 from impler_pipelines.store import import_jobs, projects, templates
@@ -22,6 +30,17 @@ PARTS = ("database", "code-server", "webserver", "daemon", "api")
 _OF_WORKERS = ("redis", "workers")
 _JOBS_A_TEMPLATE = 50
 _COLUMNS = (Column("title", "Title", is_required=True),)
+_RECORD = "rss > channel > item"
+_TITLE = f"{_RECORD} > title"
+# Of a feed as `end_to_end.shop` has one.
+_NEW = replace(
+    NEW,
+    headings=(Heading(_TITLE, ("Lamp",), 4, repeated=False),),
+    record_path=_RECORD,
+    mappings=(FieldMapping("title", _TITLE),),
+    auth=None,
+    run_now=False,
+)
 
 
 def add_import_jobs(
@@ -29,7 +48,7 @@ def add_import_jobs(
     count: int,
     *,
     interval: Callable[[int], Interval] = lambda _: RARELY,
-    url: Callable[[int], str] = lambda _: NEW.url,
+    url: Callable[[int], str] = lambda _: _NEW.url,
 ) -> list[ImportJob]:
     """Write import jobs of the stack's project into its store; none has a first run."""
     runtime = Runtime(Settings.load(home=stack.home, database_url=""))
@@ -45,7 +64,7 @@ def fill(
     *,
     now: dt.datetime,
     interval: Callable[[int], Interval] = lambda _: RARELY,
-    url: Callable[[int], str] = lambda _: NEW.url,
+    url: Callable[[int], str] = lambda _: _NEW.url,
 ) -> list[ImportJob]:
     """The same in any store, of the access key's project, made at the moment ``now``."""
     made = []
@@ -65,7 +84,7 @@ def fill(
                     destination_specs=[TableSpec(f"products_{number}")],
                     now=now,
                 )
-            new = replace(NEW, url=url(number), auth=None, interval=interval(number), run_now=False)
+            new = replace(_NEW, url=url(number), interval=interval(number))
             made.append(
                 import_jobs.create_import_job(
                     connection,
@@ -87,8 +106,7 @@ def cpu_seconds(stack: RunningStack) -> dict[str, float]:
 def memory_mb(stack: RunningStack) -> dict[str, float]:
     """Megabytes of each part's processes, what they share counted in parts."""
     return {
-        part: sum(process.memory_full_info().pss for process in _of_part(stack, part)) / 1e6
-        for part in _parts(stack)
+        part: sum(map(_proportional_bytes, _of_part(stack, part))) / 1e6 for part in _parts(stack)
     }
 
 
@@ -101,6 +119,13 @@ def _of_part(stack: RunningStack, part: str) -> list[psutil.Process]:
     if part == "database":  # each connection is a process of its own
         found += [child for process in found for child in process.children(recursive=True)]
     return found
+
+
+def _proportional_bytes(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_full_info().pss)
+    except psutil.NoSuchProcess:  # a connection that was closed meanwhile
+        return 0
 
 
 def _cpu(process: psutil.Process) -> float:

@@ -165,7 +165,7 @@ def changing_hosts() -> Iterator[list[str]]:
 
     def route(handler: Handler) -> None:
         version = next(versions)
-        content = FEED.replace("10.50", f"{version}.50").encode()
+        content = FEED.replace("Lamp", f"Lamp {version}").encode()
         handler.send_response(200)
         handler.send_header("ETag", f'"{version}"')
         handler.send_header("Content-Length", str(len(content)))
