@@ -46,11 +46,12 @@ def warm(megabytes: int, runs: int) -> list[Result]:  # noqa: ARG001 - 200 runs 
     default, warmed = _pace(workers=0), _pace(workers=WORKERS)
     again = "python -m benchmarks warm"
     what = "runs whose feed answers 304, on warm workers against a process each"
+    cpu = f"{what}: CPU of a run"
     return [
         Result(what, warmed.runs_a_minute, "/min", default.runs_a_minute, again),
-        Result(f"{what}: CPU of a run", warmed.cpu_seconds, "CPU s", default.cpu_seconds, again),
+        Result(cpu, warmed.cpu_seconds, "CPU s", default.cpu_seconds, again),
         *(
-            Result(f"of that, {part}", seconds, "CPU s", default.of_parts.get(part), again)
+            Result(f"{cpu}, {part}", seconds, "CPU s", default.of_parts.get(part), again)
             for part, seconds in warmed.of_parts.items()
         ),
     ]

@@ -60,8 +60,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Half as many workers more than cores: those that run whole stacks mostly wait for them."""
-    return (os.cpu_count() or 1) * 3 // 2
+    """Twice as many workers as cores: those that run whole stacks mostly wait for them."""
+    return (os.cpu_count() or 1) * 2
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -28,7 +28,6 @@ MYSQL_SESSION = (
     " sql_safe_updates = 0,"
     f" lock_wait_timeout = {MYSQL_LOCK_TIMEOUT}, innodb_lock_wait_timeout = {MYSQL_LOCK_TIMEOUT}"
 )
-POOL = {"pool_size": 2, "max_overflow": 4, "pool_timeout": 30, "pool_recycle": 1800}
 
 CheckAddress = Callable[[str, int], Sequence[str]]
 
@@ -49,7 +48,7 @@ _PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306}
 
 
 def open_destination(url: str, *, check_address: CheckAddress | None = None) -> sa.Engine:
-    """An engine for a destination's URL; nothing is connected yet. The caller disposes of it.
+    """An engine for a destination's URL, which keeps no connection that is not in use.
 
     ``postgresql://`` speaks psycopg 3, ``mysql://`` and ``mariadb://`` PyMySQL. A SQLite file is
     created at the first connection; its directory must exist.
@@ -112,11 +111,12 @@ def _parse(url: str) -> sa.URL:
 
 
 def _create(url: sa.URL, backend: str) -> sa.Engine:
-    options: dict[str, Any] = {"connect_args": _connect_args(url, backend)}
-    if backend == "duckdb":
-        options["poolclass"] = NullPool  # an open connection locks the file for other processes
-    else:
-        options |= POOL | {"pool_pre_ping": True}
+    # A load takes one connection; one that is open and idle is in somebody's way, be it the lock
+    # of a file or a place on a server.
+    options: dict[str, Any] = {
+        "connect_args": _connect_args(url, backend),
+        "poolclass": NullPool,
+    }
     if backend in _PORTS:
         # Whoever waited for a lock has to see what the one before committed.
         options["isolation_level"] = "READ COMMITTED"

@@ -25,7 +25,7 @@ from impler_pipelines.model import (
 )
 from impler_pipelines.orchestration.attempts import Attempt
 from impler_pipelines.orchestration.kept_feeds import forget_feed, keep_feed
-from impler_pipelines.orchestration.places import in_store, opened
+from impler_pipelines.orchestration.places import engine_of, in_store
 from impler_pipelines.orchestration.references import MappedRows
 from impler_pipelines.orchestration.runtime import Runtime, utc_now
 from impler_pipelines.orchestration.tabular import read_batches, read_rejects
@@ -80,13 +80,13 @@ def describe_destination(
 
     The load is done: rows that can't be counted are None and a warning, not a failure.
     """
-    with opened(runtime, destination) as engine:
-        table = describe_table(engine, destination.table, destination.mode, plan.columns)
-        try:
-            return table, count_rows(engine, destination.table)
-        except PipelineError as error:
-            warn(f"The rows of {table.name} are loaded, but not counted: {error}")
-            return table, None
+    engine = engine_of(runtime, destination)
+    table = describe_table(engine, destination.table, destination.mode, plan.columns)
+    try:
+        return table, count_rows(engine, destination.table)
+    except PipelineError as error:
+        warn(f"The rows of {table.name} are loaded, but not counted: {error}")
+        return table, None
 
 
 def _load_one(
@@ -97,22 +97,21 @@ def _load_one(
     finish: Callable[[Connection, LoadCounts], None],
 ) -> None:
     runtime, run = attempt.runtime, attempt.run
-    with opened(runtime, destination) as engine:
-        load_rows(
-            engine,
-            destination.table,
-            _mode(destination, mapped, partial=run.rejects_of is not None),
-            plan.columns,
-            read_batches(runtime.artifacts, mapped.rows_path),
-            identity=LoadIdentity(
-                import_job_id=plan.import_job_id,
-                external_user_id=plan.external_user_id,
-                run_id=run.id,
-                loaded_at=utc_now(),
-            ),
-            finish=finish,
-            on_progress=lambda done: attempt.report(done, "rows"),
-        )
+    load_rows(
+        engine_of(runtime, destination),
+        destination.table,
+        _mode(destination, mapped, partial=run.rejects_of is not None),
+        plan.columns,
+        read_batches(runtime.artifacts, mapped.rows_path),
+        identity=LoadIdentity(
+            import_job_id=plan.import_job_id,
+            external_user_id=plan.external_user_id,
+            run_id=run.id,
+            loaded_at=utc_now(),
+        ),
+        finish=finish,
+        on_progress=lambda done: attempt.report(done, "rows"),
+    )
 
 
 def _hold_deletions(

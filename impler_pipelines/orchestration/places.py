@@ -6,7 +6,6 @@ It never imports Arrow: every run looks whether its rows are there, also one tha
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 
 from sqlalchemy import Engine
 
@@ -24,15 +23,14 @@ def all_rows_stand(runtime: Runtime, plan: ImportPlan) -> bool:
     not loaded. A single row that was deleted or changed by hand is not looked for.
     """
     for destination in plan.tables:
-        with opened(runtime, destination) as engine:
-            if not holds_load(
-                engine,
-                destination.table,
-                plan.columns,
-                plan.import_job_id,
-                with_rows=plan.loaded_rows,
-            ):
-                return False
+        if not holds_load(
+            engine_of(runtime, destination),
+            destination.table,
+            plan.columns,
+            plan.import_job_id,
+            with_rows=plan.loaded_rows,
+        ):
+            return False
     return True
 
 
@@ -43,8 +41,8 @@ def loaded_before(runtime: Runtime, plan: ImportPlan, run_id: str) -> Iterator[S
     if modes != {LoadMode.APPEND} or not any(column.is_unique for column in plan.columns):
         return
     table = plan.tables[0]
-    with opened(runtime, table) as engine:
-        yield from loaded_keys(engine, table.table, plan.import_job_id, but_of_run=run_id)
+    engine = engine_of(runtime, table)
+    yield from loaded_keys(engine, table.table, plan.import_job_id, but_of_run=run_id)
 
 
 def in_store(runtime: Runtime, destination: SqlDestination) -> bool:
@@ -52,20 +50,11 @@ def in_store(runtime: Runtime, destination: SqlDestination) -> bool:
     return destination.url is None and not runtime.settings.destination_url
 
 
-@contextmanager
-def opened(runtime: Runtime, destination: SqlDestination) -> Iterator[Engine]:
-    """An engine on the destination, whose connections are closed at the end."""
-    engine = _engine(runtime, destination)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
+def engine_of(runtime: Runtime, destination: SqlDestination) -> Engine:
+    """An engine on the destination.
 
-
-def _engine(runtime: Runtime, destination: SqlDestination) -> Engine:
-    """A URL that came in a request has the address checked that is dialled; the setting's is ours.
-
-    The name may have pointed elsewhere when the template was made.
+    A URL that came in a request has the address checked that is dialled: its name may have pointed
+    elsewhere when the template was made. The setting's is ours.
     """
     if destination.url is None:
         return runtime.default_destination
