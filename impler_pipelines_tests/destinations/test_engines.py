@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -156,3 +157,16 @@ def test_load_needs_no_engine_options(tmp_path: Path) -> None:
         assert connection.exec_driver_sql("select title from products").scalar_one() == "Lamp"
     plain.dispose()
     engine.dispose()
+
+
+def test_a_connection_that_is_not_in_use_is_closed(postgres: sa.Engine, database_url: str) -> None:
+    """Runs share the engine, and nobody disposes of it; a place on the server is somebody's."""
+    asks = sa.text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
+    with postgres.connect() as connection:
+        pid = connection.scalar(sa.text("SELECT pg_backend_pid()"))
+    other = open_destination(database_url)
+    deadline = time.monotonic() + 10  # a server process ends a moment after its client
+    with other.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        while connection.scalar(asks, {"pid": pid}):
+            assert time.monotonic() < deadline, "it is still open"
+            time.sleep(0.05)
