@@ -171,6 +171,18 @@ class TestKeys:
         assert shell.refused(*arguments) == f"error: {words}"
 
 
+class TestRuns:
+    def test_one_that_fails_says_why_in_one_line(self, shell: Shell, scene: Scene) -> None:
+        scene.add_import_job()
+        scene.serve("<rss><channel><item></channel></rss>")
+        done = shell.run("import", "run", scene.job_id)
+        (run,) = shell.json("import", "runs", scene.job_id)
+        assert (done.returncode, run["status"]) == (1, "FAILED")
+        assert done.stdout == "FAILED\n"
+        told = [line for line in done.stderr.splitlines() if not line.startswith("time=")]
+        assert " ".join(" ".join(told).split()) == f"error: {run['error']}"
+
+
 class TestAudit:
     def test_of_what_the_command_line_did(self, shell: Shell, scene: Scene) -> None:
         scene.add_import_job()

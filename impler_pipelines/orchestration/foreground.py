@@ -39,8 +39,8 @@ def run_in_foreground(
             instance=instance,
             raise_on_error=False,
             tags=fetching_host(job.url),
-            # The caller reports progress; Dagster's own log keeps the rest.
-            run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
+            # The caller reports progress and the Run's error; Dagster's own log keeps the rest.
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
     with runtime.transaction() as connection:
         run = runs.find_run_of(connection, result.run_id)
