@@ -84,7 +84,8 @@ export function Configure(props) {
   useEffect(() => {
     // The button that ended it, or began it, is gone, and the focus with it.
     if (wasReading.current && document.activeElement === document.body) {
-      document.getElementById("feed-url").focus();
+      // Firefox scrolls to it later, over what is brought into sight below.
+      document.getElementById("feed-url").focus({ preventScroll: Boolean(problem) });
     }
     wasReading.current = isReading;
   }, [isReading]);
