@@ -182,6 +182,17 @@ class TestRuns:
         told = [line for line in done.stderr.splitlines() if not line.startswith("time=")]
         assert " ".join(" ".join(told).split()) == f"error: {run['error']}"
 
+    def test_what_nobody_expects_has_its_traceback(
+        self, shell: Shell, scene: Scene, tmp_path: Path
+    ) -> None:
+        scene.add_import_job()
+        scene.serve(rss(("Lamp", "/1", "10.5")))
+        (tmp_path / "artifacts").write_text("no folder")
+        done = shell.run("import", "run", scene.job_id)
+        assert done.returncode == 1
+        assert "NotADirectoryError" in done.stderr
+        assert "line " in done.stderr
+
 
 class TestAudit:
     def test_of_what_the_command_line_did(self, shell: Shell, scene: Scene) -> None:

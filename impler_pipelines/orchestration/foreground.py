@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from typing import Any
 
-from dagster import ExecuteInProcessResult
+from dagster import ExecuteInProcessResult, Failure
 
 from impler_pipelines.errors import PipelineError, StateConflict
 from impler_pipelines.model import ImportJobStatus, Run
@@ -17,6 +19,7 @@ from impler_pipelines.store import runs
 from impler_pipelines.store.import_jobs import lock_import_job
 from impler_pipelines.store.webhook_pages import lines_due
 
+_log = logging.getLogger(__name__)
 _SENDING_SECONDS = 300.0
 
 
@@ -39,9 +42,10 @@ def run_in_foreground(
             instance=instance,
             raise_on_error=False,
             tags=fetching_host(job.url),
-            # The caller reports progress and the Run's error; Dagster's own log keeps the rest.
+            # The caller reports progress and the Run's error; Dagster would print tracebacks.
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
+    _tell_of_the_unexpected(result)
     with runtime.transaction() as connection:
         run = runs.find_run_of(connection, result.run_id)
     if run is None:
@@ -60,8 +64,18 @@ def _send_pages(runtime: Runtime, import_job_id: str) -> None:
     Sender(runtime, _SENDING_SECONDS).send_due(import_job_id)
 
 
+def _tell_of_the_unexpected(result: ExecuteInProcessResult) -> None:
+    """Log what is no error of ours, with its traceback: Dagster's instance may keep nothing."""
+    for error in _failures(result):
+        if error.cls_name != Failure.__name__:
+            _log.error("%s", error.to_string())
+
+
 def _first_failure(result: ExecuteInProcessResult) -> str | None:
-    for event in result.all_events:
-        if event.is_step_failure and event.step_failure_data.error:
-            return event.step_failure_data.error.message.strip()
-    return None
+    return next((error.message.strip() for error in _failures(result)), None)
+
+
+def _failures(result: ExecuteInProcessResult) -> list[Any]:
+    """Dagster's descriptions of the errors that ops failed with."""
+    failed = (event for event in result.all_events if event.is_step_failure)
+    return [event.step_failure_data.error for event in failed if event.step_failure_data.error]

@@ -12,7 +12,7 @@ from dagster import DagsterInstance, DagsterRunStatus, graph, op
 from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.pool import NullPool
 
-from impler_pipelines.orchestration.dagster_storage import RunStorage, Storage
+from impler_pipelines.orchestration.dagster_storage import RunStorage
 from impler_pipelines.settings import Settings
 from impler_pipelines_tests.orchestration.test_sweeping import dagster_on
 
@@ -90,7 +90,3 @@ def test_columns_that_are_not_there_yet_are_looked_for_again(
                 connection.execute(text(f"ALTER TABLE dagster.runs {change.format(column)}"))
             assert getattr(instance.run_storage, question)() is expected
             assert getattr(instance.run_storage, question)() is expected
-
-
-def test_what_it_takes() -> None:
-    assert [*Storage.config_type()] == ["postgres_url"]
