@@ -191,7 +191,8 @@ class TestRuns:
         done = shell.run("import", "run", scene.job_id)
         assert done.returncode == 1
         assert "NotADirectoryError" in done.stderr
-        assert "line " in done.stderr
+        assert "ops.py" in done.stderr
+        assert "artifacts.py" in done.stderr
 
 
 class TestAudit:

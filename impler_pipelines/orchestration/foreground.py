@@ -68,7 +68,8 @@ def _tell_of_the_unexpected(result: ExecuteInProcessResult) -> None:
     """Log what is no error of ours, with its traceback: Dagster's instance may keep nothing."""
     for error in _failures(result):
         if error.cls_name != Failure.__name__:
-            _log.error("%s", error.to_string())
+            for line in filter(str.strip, error.to_string().splitlines()):  # long texts are cut
+                _log.error("%s", line)
 
 
 def _first_failure(result: ExecuteInProcessResult) -> str | None:
