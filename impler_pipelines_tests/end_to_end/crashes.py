@@ -6,20 +6,19 @@ Afterwards everything is as an undisturbed run would have left it: rows, counts,
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+import psutil
 import psycopg
 
 from impler_pipelines.settings import Settings
 from impler_pipelines_tests.end_to_end.running_stack import RunningStack, until
 from impler_pipelines_tests.end_to_end.shop import FEED, ROWS, Shop
-from impler_pipelines_tests.end_to_end.stories import RUN_LIMIT_SECONDS, Hanging, client_pid
+from impler_pipelines_tests.end_to_end.stories import RUN_LIMIT_SECONDS, Hanging, client_of
 from impler_pipelines_tests.feed_server import Handler
 
 # A lost process is noticed after 10 s where Dagster knows, after 120 s where it does not.
@@ -51,7 +50,7 @@ class Victim:
         until(lambda: self.stack.ended(self.job_id, "FIRST"), "the first run", RUN_LIMIT_SECONDS)
         assert self.rows() == ROWS
         self.run_id = ""
-        self.clients: list[int] = []  # the processes that have asked for the feed
+        self.clients: list[psutil.Process] = []  # the processes that have asked for the feed
 
     def rows(self) -> list[tuple[Any, ...]]:
         """What was loaded for it."""
@@ -65,7 +64,7 @@ class Victim:
 
     def answer(self, handler: Handler) -> None:
         """Note which process asks, and answer."""
-        self.clients.append(client_pid(handler))
+        self.clients.append(client_of(handler))
         handler.answer(200, {"ETag": '"v2"'}, NEXT_FEED)
 
     def read_run(self) -> dict[str, Any]:
@@ -75,7 +74,7 @@ class Victim:
 
     def kill(self) -> None:
         """SIGKILL of the process that asked last."""
-        os.kill(self.clients[-1], signal.SIGKILL)
+        self.clients[-1].kill()
 
     def settles(self, *, attempts: int) -> None:
         """It ends as if nothing had happened, and the next run is not held up."""
@@ -209,7 +208,7 @@ def hanging(victim: Victim) -> Iterator[None]:
     victim.run_with(route)
     try:
         assert route.reached.wait(RUN_LIMIT_SECONDS), "the feed was not asked for"
-        victim.clients.append(route.client_pid)
+        victim.clients.append(route.client)
         victim.shop.feeds.routes[f"/{victim.name}.xml"] = victim.answer
         yield
     finally:

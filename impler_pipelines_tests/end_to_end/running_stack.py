@@ -14,14 +14,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
 import requests
 
-from impler_pipelines_tests.supervisor.waiting import alive, family
+from impler_pipelines_tests.supervisor.waiting import alive, family, kill
 
 CLI = str(Path(sys.executable).with_name("impler-pipelines"))
 T = TypeVar("T")
@@ -66,7 +66,7 @@ class RunningStack:
         self.access_key = ""
         self.workers = 0  # warm ones, from the next start on
         self.process: subprocess.Popen[bytes] | None = None
-        self._seen: set[int] = set()
+        self._seen: set[psutil.Process] = set()
 
     def start(self, *, only: str | None = None) -> None:
         """Start it, or the parts named in ``only``, and return when it says that it is ready."""
@@ -98,7 +98,7 @@ class RunningStack:
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(STOP_LIMIT_SECONDS) == 0, self.said()
         left = alive(self._seen)
-        assert not left, [psutil.Process(pid).cmdline() for pid in left]
+        assert not left, left
 
     def kill(self) -> None:
         """SIGKILL of whatever still runs, the supervisor first."""
@@ -106,9 +106,7 @@ class RunningStack:
             self._seen |= family(self.process.pid)
             self.process.kill()
             self.process.wait(10)
-        for pid in alive(self._seen):
-            with suppress(ProcessLookupError):  # one may take others with it
-                os.kill(pid, signal.SIGKILL)
+        kill(self._seen)
 
     def kill_part(self, part: str) -> None:
         """SIGKILL of one part's processes; returns once the supervisor has replaced them."""
@@ -116,10 +114,8 @@ class RunningStack:
         before = self.said().count(news)
         victims = self.processes(part)
         assert victims, f"no process of {part}"
-        self._seen |= {process.pid for process in victims}
-        for process in victims:
-            with suppress(psutil.NoSuchProcess):  # it went with the one before
-                process.kill()
+        self._seen |= set(victims)
+        kill(set(victims))
         until(lambda: self.said().count(news) > before, news, START_LIMIT_SECONDS)
         until(lambda: self._serves(part), f"{part} that serves again", START_LIMIT_SECONDS)
 

@@ -7,8 +7,6 @@ for a tick, a sweep or a heartbeat.
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import sqlite3
 import threading
 import time
@@ -104,7 +102,7 @@ def a_killed_run_does_not_stay_running(shop: Shop) -> None:
         run_id = stack.call("POST", f"/v1/import-jobs/{job_id}/runs", status=202)["_id"]
         assert hanging.reached.wait(RUN_LIMIT_SECONDS), "the feed was not asked for"
         shop.feeds.routes["/killed.xml"] = (200, {}, FEED)
-        os.kill(hanging.client_pid, signal.SIGKILL)
+        hanging.client.kill()
     finally:
         hanging.let_go.set()
 
@@ -169,7 +167,7 @@ def a_cancelled_run_ends_in_dagster_too(shop: Shop) -> None:
             "its end in Dagster",
             SYNC_LIMIT_SECONDS,
         )
-        until(lambda: not psutil.pid_exists(hanging.client_pid), "its process's end", 60)
+        until(lambda: not hanging.client.is_running(), "its process's end", 60)
     finally:
         hanging.let_go.set()
 
@@ -227,7 +225,7 @@ class Hanging:
     def __init__(self, feed: str = FEED, headers: Mapping[str, str] | None = None) -> None:
         self.reached, self.let_go = threading.Event(), threading.Event()
         self._feed, self._headers = feed.encode(), headers or {}
-        self.client_pid = 0
+        self.client: psutil.Process
 
     def __call__(self, handler: Handler) -> None:
         half = len(self._feed) // 2
@@ -238,14 +236,14 @@ class Hanging:
         handler.end_headers()
         handler.wfile.write(self._feed[:half])
         handler.wfile.flush()
-        self.client_pid = client_pid(handler)
+        self.client = client_of(handler)
         self.reached.set()
         self.let_go.wait(RUN_LIMIT_SECONDS)
         with contextlib.suppress(OSError):  # the client may have been killed
             handler.wfile.write(self._feed[half:])
 
 
-def client_pid(handler: Handler) -> int:
+def client_of(handler: Handler) -> psutil.Process:
     """The process at the other end of a request's connection."""
     port = handler.client_address[1]
     (pid,) = {
@@ -253,7 +251,7 @@ def client_pid(handler: Handler) -> int:
         for connection in psutil.net_connections("tcp4")
         if connection.laddr and connection.laddr.port == port and connection.pid
     }
-    return int(pid)
+    return psutil.Process(pid)
 
 
 STORIES = (

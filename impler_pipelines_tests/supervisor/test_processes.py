@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from impler_pipelines_tests.supervisor.waiting import alive, family, pid_in, until
+from impler_pipelines_tests.supervisor.waiting import alive, family, kill, pid_in, until
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "impler_pipelines_tests.supervisor.dummy_stack"]
@@ -27,7 +27,7 @@ class DummyStack:
         self.home = home
         self.output = home / "output"
         self.starter: subprocess.Popen[bytes] | None = None
-        self.seen: set[int] = set()
+        self.seen: set[psutil.Process] = set()
 
     def start(self, *kinds: str) -> int:
         """Start it as our own child; returns its process id once it is ready."""
@@ -54,7 +54,7 @@ class DummyStack:
             )
         self.until_said("ready")
         stack = pid_in(self.home / "locks" / "dummies")
-        self.seen |= family(stack) | {self.starter.pid}
+        self.seen |= family(stack) | {psutil.Process(self.starter.pid)}
         return stack
 
     def said(self) -> str:
@@ -71,21 +71,23 @@ class DummyStack:
         try:
             until(lambda: not alive(self.seen), "the end of all processes", seconds)
         except AssertionError as error:
-            left = [p.cmdline() for p in map(psutil.Process, alive(self.seen))]
+            left = alive(self.seen)
             raise AssertionError(f"{error}; said {self.said()!r}; left {left}") from error
 
-    def child(self, kind: str) -> int:
-        pid = pid_in(self.home / f"{kind}.pid")
-        self.seen.add(pid)
-        return pid
+    def child_id(self, kind: str) -> int:
+        return pid_in(self.home / f"{kind}.pid")
+
+    def child(self, kind: str) -> psutil.Process:
+        process = psutil.Process(self.child_id(kind))
+        self.seen.add(process)
+        return process
 
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[DummyStack]:
     stack = DummyStack(tmp_path)
     yield stack
-    for pid in alive(stack.seen):
-        os.kill(pid, signal.SIGKILL)
+    kill(stack.seen)
     if stack.starter is not None:
         stack.starter.wait(10)
 
@@ -143,7 +145,7 @@ class TestStartedByAScript:
     @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
     def test_children_have_default_signals(self, stack: DummyStack) -> None:
         stack.start_from("$STACK & wait", "sleeper")
-        status = Path(f"/proc/{stack.child('sleeper')}/status").read_text()
+        status = Path(f"/proc/{stack.child('sleeper').pid}/status").read_text()
         ignored = int(status.split("SigIgn:")[1].split()[0], 16)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             assert not ignored >> (number - 1) & 1, number
@@ -176,17 +178,18 @@ class TestRestart:
     def test_a_killed_child_is_started_again_said_and_logged(self, stack: DummyStack) -> None:
         pid = stack.start("sleeper")
         first = stack.child("sleeper")
-        os.kill(first, signal.SIGKILL)
-        second = until(lambda: (p := stack.child("sleeper")) != first and p, "a second process")
+        first.kill()
+        until(lambda: stack.child_id("sleeper") != first.pid, "a second process")
+        second = stack.child("sleeper")
         assert alive({second})
         assert "sleeper ended (signal SIGKILL); starting it again in 1 s" in stack.said()
         os.kill(pid, signal.SIGINT)
         stack.until_gone()
         told = [line for line in stack.logged() if line["part"] == "sleeper"]
         assert [(line["event"], line.get("part_pid"), line.get("how")) for line in told] == [
-            ("part.started", first, None),
-            ("part.exited", first, "signal SIGKILL"),
-            ("part.restarted", second, None),
+            ("part.started", first.pid, None),
+            ("part.exited", first.pid, "signal SIGKILL"),
+            ("part.restarted", second.pid, None),
             ("part.stopped", None, "signal SIGTERM"),
         ]
 
@@ -194,10 +197,10 @@ class TestRestart:
     def test_orphans_are_adopted_and_reaped(self, stack: DummyStack) -> None:
         pid = stack.start("family")
         orphan = stack.child("grandchild")
-        os.kill(stack.child("family"), signal.SIGKILL)
-        until(lambda: psutil.Process(orphan).ppid() == pid, "the adoption")
-        os.kill(orphan, signal.SIGKILL)
-        until(lambda: not psutil.pid_exists(orphan), "the reaping")
+        stack.child("family").kill()
+        until(lambda: orphan.ppid() == pid, "the adoption")
+        orphan.kill()
+        until(lambda: not orphan.is_running(), "the reaping")
 
 
 class TestKilledSupervisor:
@@ -222,5 +225,5 @@ class TestFailedStart:
         assert result.returncode == 1
         assert "broken did not start (exit status 1)" in result.stderr
         assert "no such thing as luck" in result.stderr
-        sleeper = stack.home / "sleeper.pid"
-        assert not sleeper.exists() or not alive({int(sleeper.read_text())})
+        commands = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+        assert not [command for command in commands if str(stack.home) in command]

@@ -20,7 +20,7 @@ import pytest
 
 from impler_pipelines.supervisor.descendants import MARK
 from impler_pipelines.supervisor.ports import answers, free_port
-from impler_pipelines_tests.supervisor.waiting import alive, family, until
+from impler_pipelines_tests.supervisor.waiting import alive, family, kill, until
 
 CLI = str(Path(sys.executable).with_name("impler-pipelines"))
 START_LIMIT = 150.0
@@ -40,7 +40,7 @@ class RealStack:
             "IMPLER_DAGSTER_PORT": str(self.dagster_port),
         }
         self.process: subprocess.Popen[bytes] | None = None
-        self.seen: set[int] = set()
+        self.seen: set[psutil.Process] = set()
 
     def start(self) -> subprocess.Popen[bytes]:
         with self.output.open("wb") as output:
@@ -66,18 +66,14 @@ class RealStack:
 
     def left(self) -> list[str]:
         """What still runs of everything seen, and whatever carries the home in its mark."""
-        own = set(alive(self.seen))
+        own = set(self.seen)
         for process in psutil.process_iter():
             try:
                 if process.environ().get(MARK, "").startswith(f"{self.home}:"):
-                    own.add(process.pid)
+                    own.add(process)
             except (psutil.Error, OSError):
                 continue
-        found = []
-        for pid in alive(own):
-            with contextlib.suppress(psutil.NoSuchProcess):  # it has ended since
-                found.append(str(psutil.Process(pid)))
-        return found
+        return [str(process) for process in alive(own)]
 
     def get(self, path: str, access_key: str) -> Any:
         connection = http.client.HTTPConnection("127.0.0.1", self.api_port, timeout=30)
@@ -119,8 +115,7 @@ def stack() -> Iterator[RealStack]:
         Path(directory).chmod(0o711)
         stack = RealStack(Path(directory))
         yield stack
-        for pid in alive(stack.seen):
-            os.kill(pid, signal.SIGKILL)
+        kill(stack.seen)
         if stack.process is not None:
             stack.process.kill()
             stack.process.wait(10)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,18 +29,27 @@ def pid_in(file: Path) -> int:
     return until(lambda: file.exists() and int(file.read_text()), f"{file.name}")
 
 
-def alive(pids: set[int]) -> set[int]:
-    """Those that still run; a zombie has ended."""
+def alive(processes: set[psutil.Process]) -> set[psutil.Process]:
+    """Those that still run; a zombie has ended, whoever has its number since.
+
+    Numbers come again, for threads too: Linux has 32,768 of them on small machines.
+    """
     running = set()
-    for pid in pids:
-        try:
-            if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-                running.add(pid)
-        except psutil.NoSuchProcess:
-            continue
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                running.add(process)
     return running
 
 
-def family(pid: int) -> set[int]:
+def kill(processes: set[psutil.Process]) -> None:
+    """SIGKILL of those that still run."""
+    for process in alive(processes):
+        with suppress(psutil.NoSuchProcess):  # one may take others with it
+            process.kill()
+
+
+def family(pid: int) -> set[psutil.Process]:
     """``pid`` and everything below it."""
-    return {pid} | {process.pid for process in psutil.Process(pid).children(recursive=True)}
+    process = psutil.Process(pid)
+    return {process, *process.children(recursive=True)}

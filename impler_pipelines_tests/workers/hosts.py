@@ -22,7 +22,7 @@ from impler_pipelines_tests.end_to_end.running_stack import (
     stack_in_a_temporary_home,
     until,
 )
-from impler_pipelines_tests.supervisor.waiting import alive, family
+from impler_pipelines_tests.supervisor.waiting import family, kill
 from impler_pipelines_tests.workers.redis_server import RedisServer, redis_server
 
 STOP_LIMIT_SECONDS = 60.0
@@ -61,8 +61,7 @@ class WorkerHost:
     def kill(self) -> None:
         """SIGKILL of all of it."""
         if self._process is not None and self._process.poll() is None:
-            for pid in alive(family(self._process.pid)):
-                os.kill(pid, signal.SIGKILL)
+            kill(family(self._process.pid))
             self._process.wait(10)
 
     def said(self) -> str:
