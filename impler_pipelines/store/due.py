@@ -11,7 +11,7 @@ from impler_pipelines.errors import NotFound
 from impler_pipelines.model import ImportJob, ImportJobStatus, Run, Trigger
 from impler_pipelines.store import runs
 from impler_pipelines.store.due_times import move_next_run
-from impler_pipelines.store.import_jobs.rows import read_row, to_import_job
+from impler_pipelines.store.import_job_rows import read_row, to_import_job
 from impler_pipelines.store.import_jobs.states import settle
 
 
@@ -49,12 +49,12 @@ def claim_due_run(connection: Connection, job_id: str, *, now: dt.datetime) -> C
     if due > now:
         return Claim(job, None, f"The next run is due at {due:%Y-%m-%d %H:%M:%S} UTC.")
     if job.ends_on is not None and job.ends_on < due:
-        settle(connection, job_id, now=now)
+        settle(connection, row, now=now)
         return Claim(job, None, f"It ended at {job.ends_on:%Y-%m-%d %H:%M} UTC.")
     run, reason = _enqueue(connection, job_id, due, now)
-    move_next_run(connection, row, after=now)
-    if job.ends_on is not None and job.ends_on < now:
-        settle(connection, job_id, now=now)  # that was the last due time
+    moved = move_next_run(connection, row, after=now)
+    if job.ends_on is not None and job.ends_on < now:  # that was the last due time
+        settle(connection, moved, now=now)
     return Claim(job, run, reason)
 
 

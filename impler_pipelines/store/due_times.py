@@ -8,21 +8,15 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, select
 
 from impler_pipelines.model import ImportJobStatus
 from impler_pipelines.scheduling import Timing, next_run, timing_of
 from impler_pipelines.store.codec import INTERVAL
+from impler_pipelines.store.import_job_rows import read_row, write_row
 from impler_pipelines.store.tables import import_jobs
 
-_SHORT = tuple(column for column in import_jobs.c if column.name != "headings")
 _MOMENT = dt.timedelta(microseconds=1)
-
-
-def read_row(connection: Connection, job_id: str, *, lock: bool = False) -> Row[Any]:
-    """An import job's row without its headings, locked until the transaction ends if asked for."""
-    query = select(*_SHORT).where(import_jobs.c.id == job_id)
-    return connection.execute(query.with_for_update() if lock else query).one()
 
 
 def timing_of_row(row: Row[Any]) -> Timing | None:
@@ -36,14 +30,11 @@ def timing_of_row(row: Row[Any]) -> Timing | None:
     )
 
 
-def move_next_run(connection: Connection, row: Row[Any], *, after: dt.datetime) -> None:
-    """Let the next run be the schedule's first after ``after``, or none past the end."""
+def move_next_run(connection: Connection, row: Row[Any], *, after: dt.datetime) -> Row[Any]:
+    """Let the next run of a locked row be the schedule's first after ``after``, or none past the
+    end; returns the row as it is then."""
     timing = timing_of_row(row)
-    connection.execute(
-        update(import_jobs)
-        .where(import_jobs.c.id == row.id)
-        .values(next_run=None if timing is None else next_run(timing, after))
-    )
+    return write_row(connection, row, next_run=None if timing is None else next_run(timing, after))
 
 
 def postpone(connection: Connection, job_id: str, *, until: dt.datetime) -> None:

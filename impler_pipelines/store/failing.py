@@ -14,14 +14,14 @@ import datetime as dt
 import logging
 from typing import Any
 
-from sqlalchemy import Connection, Row, update
+from sqlalchemy import Connection, Row
 
 from impler_pipelines import logs
 from impler_pipelines.model import ImportJobStatus
 from impler_pipelines.scheduling import next_run, next_runs
-from impler_pipelines.store.due_times import move_next_run, postpone, read_row, timing_of_row
+from impler_pipelines.store.due_times import move_next_run, postpone, timing_of_row
 from impler_pipelines.store.events import leave_event
-from impler_pipelines.store.tables import import_jobs
+from impler_pipelines.store.import_job_rows import read_row, write_row
 
 FAILING_AFTER = 3
 LONGEST_WAIT = dt.timedelta(days=1)
@@ -35,7 +35,7 @@ def note_failure(connection: Connection, job_id: str, run_id: str, *, now: dt.da
         return
     _back_off(connection, row, now=now)
     if row.failing_since is None:
-        _become(connection, "import_job.failing", job_id, run_id, since=now, now=now)
+        _become(connection, "import_job.failing", row, run_id, since=now, now=now)
 
 
 def note_recovery(connection: Connection, job_id: str, run_id: str, *, now: dt.datetime) -> None:
@@ -44,7 +44,7 @@ def note_recovery(connection: Connection, job_id: str, run_id: str, *, now: dt.d
     is_overdue = row.next_run is not None and row.next_run <= now
     if row.status == ImportJobStatus.RUNNING and not is_overdue:
         move_next_run(connection, row, after=now)
-    _become(connection, "import_job.recovered", job_id, run_id, since=None, now=now)
+    _become(connection, "import_job.recovered", row, run_id, since=None, now=now)
 
 
 def back_off(between: dt.timedelta, failures: int) -> dt.timedelta:
@@ -74,20 +74,17 @@ def _back_off(connection: Connection, row: Row[Any], *, now: dt.datetime) -> Non
 def _become(
     connection: Connection,
     event: str,
-    job_id: str,
+    row: Row[Any],
     run_id: str,
     *,
     since: dt.datetime | None,
     now: dt.datetime,
 ) -> None:
-    connection.execute(
-        update(import_jobs).where(import_jobs.c.id == job_id).values(failing_since=since)
-    )
-    row = read_row(connection, job_id)
+    row = write_row(connection, row, failing_since=since)
     logs.note(
         event,
         level=logging.WARNING if since else logging.INFO,
-        import_job_id=job_id,
+        import_job_id=row.id,
         run_id=run_id,
         consecutive_failures=row.consecutive_failures,
         next_run=row.next_run,

@@ -199,7 +199,7 @@ class TestFaults:
             raise RuntimeError("the secret is hush")
 
         with serving(broken) as url, caplog.at_level(logging.ERROR):
-            answer = httpx.get(f"{url}/broken")
+            answer = httpx.get(f"{url}/broken", timeout=30)
         assert answer.status_code == 500
         assert "hush" not in answer.text
         problem(answer)

@@ -93,7 +93,7 @@ class TestProcess:
         feed_server.routes["/slow.xml"] = slow
         with process(tmp_path, IMPLER_DATABASE_URL=database_url) as (api, url):
             assert until(lambda: status(f"{url}/readyz") == 200)
-            ready = httpx.get(f"{url}/readyz", verify=False).json()
+            ready = httpx.get(f"{url}/readyz", verify=False, timeout=30).json()
             assert (ready["status"], ready["database"]) == ("ready", "up")
             assert ready["dagster"]["up"] is False
             engine = open_store(database_url.replace("postgresql", "postgresql+psycopg", 1))

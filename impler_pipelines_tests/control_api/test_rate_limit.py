@@ -163,4 +163,4 @@ class TestRequests:
         with serving(create_app(without)) as url, host_app(url, access_key) as app:
             for _ in range(3):
                 app.ok("GET", "/v1/templates")
-                assert httpx.get(f"{url}/v1/templates", verify=False).status_code == 401
+                assert httpx.get(f"{url}/v1/templates", verify=False, timeout=30).status_code == 401

@@ -79,7 +79,9 @@ class TestRequestId:
             raise RuntimeError
 
         with serving(broken) as url:
-            answer = httpx.get(f"{url}/broken", headers={"X-Request-Id": "mine"}, verify=False)
+            answer = httpx.get(
+                f"{url}/broken", headers={"X-Request-Id": "mine"}, verify=False, timeout=30
+            )
         assert (answer.status_code, answer.headers["X-Request-Id"]) == (500, "mine")
         assert "request_id=mine" in answer.json()["message"]
 
@@ -139,7 +141,7 @@ class TestLines:
 
         with serving(broken) as url:
             headers = {"X-Request-Id": "r-500"}
-            httpx.get(f"{url}/broken/ann?token=hush", headers=headers, verify=False)
+            httpx.get(f"{url}/broken/ann?token=hush", headers=headers, verify=False, timeout=30)
         told, answered = (x for x in lines.all() if x.get("request_id") == "r-500")
         assert "RuntimeError: ann fails" in told["traceback"]
         assert (answered["route"], answered["status"]) == ("/broken/{jobId}", 500)

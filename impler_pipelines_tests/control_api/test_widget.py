@@ -187,7 +187,9 @@ class TestAssets:
 
     def test_gzip(self, url: str) -> None:
         headers = {"Accept-Encoding": "gzip"}
-        with httpx.stream("GET", f"{url}/widget/assets/app.js", headers=headers, verify=False) as a:
+        with httpx.stream(
+            "GET", f"{url}/widget/assets/app.js", headers=headers, verify=False, timeout=30
+        ) as a:
             raw = b"".join(a.iter_raw())
         assert (a.headers["content-encoding"], gzip.decompress(raw)) == ("gzip", SCRIPT)
         assert int(a.headers["content-length"]) == len(raw) < len(SCRIPT)

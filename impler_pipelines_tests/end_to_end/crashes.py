@@ -7,7 +7,8 @@ Afterwards everything is as an undisturbed run would have left it: rows, counts,
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -100,6 +101,18 @@ class Victim:
         until(lambda: self.stack.ended(self.job_id, "MANUAL")[1:], "the next run", 240.0)
         assert self.read_run()["status"] == "UNCHANGED"
         assert self.rows() == NEXT_ROWS
+
+
+def victims(*asked: tuple[Shop, str]) -> list[Victim]:
+    """Made at the same time: most of each is waiting."""
+    with ThreadPoolExecutor(len(asked)) as makers:
+        return list(makers.map(lambda one: Victim(*one), asked))
+
+
+def all_settle(victims: Sequence[Victim], *, attempts: int) -> None:
+    """``settles`` of each, at the same time."""
+    with ThreadPoolExecutor(len(victims)) as tellers:
+        list(tellers.map(lambda victim: victim.settles(attempts=attempts), victims))
 
 
 def killed_between_ops(op: str, shop: Shop) -> None:

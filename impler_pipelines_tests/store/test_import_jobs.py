@@ -130,20 +130,12 @@ class TestRead:
     def test_of_another_project(self, shop: Shop) -> None:
         job = shop.add()
         rival = shop.add_project("rival")
-        for read in (import_jobs.get_import_job, import_jobs.get_live_import_job):
-            with pytest.raises(NotFound):
-                shop.do(read, project_id=rival, job_id=job.id)
+        with pytest.raises(NotFound):
+            shop.do(import_jobs.get_import_job, project_id=rival, job_id=job.id)
 
-    def test_a_live_one_of_that_user(self, shop: Shop) -> None:
+    def test_of_a_deleted_one(self, shop: Shop) -> None:
         job = shop.add()
-        get = import_jobs.get_live_import_job
-        key = {"project_id": shop.project_id, "job_id": job.id}
-        assert shop.do(get, **key, external_user_id="ann") == job
-        with pytest.raises(NotFound):
-            shop.do(get, **key, external_user_id="bob")
         shop.delete(job)
-        with pytest.raises(NotFound):
-            shop.do(get, **key)
         assert shop.read(job).status is TERMINATED
 
 
@@ -505,10 +497,10 @@ class TestEnd:
 
 class TestHeadings:
     def test_are_read_by_no_transition_of_the_state(self, shop: Shop) -> None:
-        """``settle``, ticks and attempts run with a row whose headings can't be read."""
+        """Templates that change, ticks and attempts, with a row whose headings can't be read."""
         job = shop.add()
         shop.set(job, headings="not what headings are")
-        shop.do(import_jobs.settle, job.id, now=NOW)
+        shop.do(import_jobs.settle_template, shop.template_id, now=NOW)
         queued = shop.history(job)[0]
         shop.begin(job, queued)
         shop.load(job, queued)

@@ -27,6 +27,7 @@ from impler_pipelines_tests.end_to_end.crashes import (
     Victim,
     hanging,
     the_database_is_killed,
+    victims,
 )
 from impler_pipelines_tests.end_to_end.running_stack import RunningStack, until
 from impler_pipelines_tests.end_to_end.shop import FEED, MAPPINGS, ROWS, Shop
@@ -34,12 +35,18 @@ from impler_pipelines_tests.end_to_end.stories import RUN_LIMIT_SECONDS, SYNC_LI
 from impler_pipelines_tests.feed_server import FeedServer
 
 WORKERS = 2
+_VICTIMS = {  # by host; hosts 0 and 1 are those of the import jobs that keep workers busy
+    2: "changed cancelled waiting process workers redis forgotten twice both daemons database"
+    " stopped",
+    3: "behind",
+}
 _STOP_LIMIT_SECONDS = 60.0
 
 
 @dataclass
 class Warm:
-    """A stack with two workers and an import job to keep each of them busy with."""
+    """A stack with two workers, an import job to keep each of them busy with, and those of the
+    stories, which have loaded once."""
 
     stack: RunningStack
     hosts: Sequence[FeedServer]
@@ -48,14 +55,14 @@ class Warm:
         self.shops = [Shop(self.stack, feeds) for feeds in self.hosts]
         self.settings = Settings(home=self.stack.home)
         self.redis = Redis(unix_socket_path=str(self.settings.redis_socket))
+        asked = [
+            (self.shops[host], name) for host, names in _VICTIMS.items() for name in names.split()
+        ]
+        self.victims = {victim.name: victim for victim in victims(*asked)}
         self._busy = [
             (shop, shop.import_job(f"busy_{number}", runNow=False)["_id"])
             for number, shop in enumerate(self.shops[:WORKERS])
         ]
-
-    def victim(self, name: str, host: int) -> Victim:
-        """An import job of that host that has loaded once."""
-        return Victim(self.shops[host], name)
 
     def worker(self) -> psutil.Process:
         """The process that hands tasks to the others."""
@@ -66,9 +73,9 @@ class Warm:
         )
         return parent
 
-    def processes(self) -> set[int]:
-        """The ids of the processes that runs are executed in."""
-        return {process.pid for process in self.worker().children()}
+    def processes(self) -> set[psutil.Process]:
+        """The processes that runs are executed in."""
+        return set(self.worker().children())
 
     def waiting(self) -> list[dict[str, Any]]:
         """The messages that no process has taken yet."""
@@ -126,7 +133,7 @@ def _hung(shop: Shop, job_id: str) -> Iterator[str]:
 def what_changes_later_is_seen(warm: Warm) -> None:
     """An import job made after the worker's start, then edited, paused and deleted."""
     processes, stack = warm.processes(), warm.stack
-    victim = warm.victim("changed", host=2)
+    victim = warm.victims["changed"]
     (first,) = stack.runs(victim.job_id)
     assert (first["status"], first["inserted"], first["attempts"]) == ("SUCCESS", 3, 1)
 
@@ -164,7 +171,7 @@ def what_changes_later_is_seen(warm: Warm) -> None:
 
 
 def a_cancelled_run_leaves_its_process_alive(warm: Warm) -> None:
-    victim = warm.victim("cancelled", host=2)
+    victim = warm.victims["cancelled"]
     with warm.busy(WORKERS - 1):
         with hanging(victim):
             path = f"/v1/import-jobs/{victim.job_id}/runs/{victim.run_id}"
@@ -185,7 +192,7 @@ def a_cancelled_run_leaves_its_process_alive(warm: Warm) -> None:
 
 
 def a_cancelled_run_that_waits_never_begins(warm: Warm) -> None:
-    victim = warm.victim("waiting", host=2)
+    victim = warm.victims["waiting"]
     with warm.busy():
         victim.run_with()
         until(warm.waiting, "a task that waits", RUN_LIMIT_SECONDS)
@@ -204,7 +211,7 @@ def a_cancelled_run_that_waits_never_begins(warm: Warm) -> None:
 
 
 def a_process_is_killed(warm: Warm) -> None:
-    victim = warm.victim("process", host=2)
+    victim = warm.victims["process"]
     with hanging(victim):
         victim.kill()
     victim.settles(attempts=2)
@@ -212,7 +219,7 @@ def a_process_is_killed(warm: Warm) -> None:
 
 def all_workers_are_killed(warm: Warm) -> None:
     """The process that hands out tasks, and those that execute them; another task waits."""
-    victim, waits = warm.victim("workers", host=2), warm.victim("behind", host=3)
+    victim, waits = warm.victims["workers"], warm.victims["behind"]
     with hanging(victim):
         waits.run_with()
         warm.stack.kill_part("workers")
@@ -222,7 +229,7 @@ def all_workers_are_killed(warm: Warm) -> None:
 
 def redis_is_killed(warm: Warm) -> None:
     """What is queued is there again afterwards, what is under way goes on."""
-    victim = warm.victim("redis", host=2)
+    victim = warm.victims["redis"]
     with warm.busy():
         victim.run_with()
         until(warm.waiting, "a task that waits", RUN_LIMIT_SECONDS)
@@ -232,7 +239,7 @@ def redis_is_killed(warm: Warm) -> None:
 
 def redis_loses_its_data(warm: Warm) -> None:
     """What was queued is launched again, by the store."""
-    victim = warm.victim("forgotten", host=2)
+    victim = warm.victims["forgotten"]
     with warm.busy():
         victim.run_with()
         until(warm.waiting, "a task that waits", RUN_LIMIT_SECONDS)
@@ -243,7 +250,7 @@ def redis_loses_its_data(warm: Warm) -> None:
 
 
 def a_task_comes_twice_while_its_run_is_under_way(warm: Warm) -> None:
-    victim = warm.victim("twice", host=2)
+    victim = warm.victims["twice"]
     with hanging(victim):
         (message,) = warm.taken()
         warm.send_again(message)
@@ -254,12 +261,12 @@ def a_task_comes_twice_while_its_run_is_under_way(warm: Warm) -> None:
 
 def a_task_comes_twice_before_its_run_has_begun(warm: Warm) -> None:
     """Two processes that are free take it at the same time."""
-    _two_begin_together(warm.victim("both", host=2), warm, by_another=False)
+    _two_begin_together(warm.victims["both"], warm, by_another=False)
 
 
 def a_run_is_launched_twice(warm: Warm) -> None:
     """By two daemons; two processes that are free take it at the same time."""
-    _two_begin_together(warm.victim("daemons", host=2), warm, by_another=True)
+    _two_begin_together(warm.victims["daemons"], warm, by_another=True)
 
 
 def _two_begin_together(victim: Victim, warm: Warm, *, by_another: bool) -> None:
@@ -278,11 +285,11 @@ def _two_begin_together(victim: Victim, warm: Warm, *, by_another: bool) -> None
 
 
 def the_database_goes_away(warm: Warm) -> None:
-    the_database_is_killed(warm.victim("database", host=2))
+    the_database_is_killed(warm.victims["database"])
 
 
 def a_worker_that_is_told_to_stop_finishes(warm: Warm) -> None:
-    victim = warm.victim("stopped", host=2)
+    victim = warm.victims["stopped"]
     worker = warm.worker()
     with hanging(victim):
         os.kill(worker.pid, signal.SIGTERM)

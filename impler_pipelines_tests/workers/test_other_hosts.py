@@ -21,7 +21,7 @@ import requests
 
 import impler_pipelines
 from impler_pipelines.settings import Settings
-from impler_pipelines_tests.end_to_end.crashes import Victim, hanging
+from impler_pipelines_tests.end_to_end.crashes import Victim, all_settle, hanging, victims
 from impler_pipelines_tests.end_to_end.running_stack import CLI, until
 from impler_pipelines_tests.end_to_end.shop import COLUMNS, Shop
 from impler_pipelines_tests.end_to_end.stories import RUN_LIMIT_SECONDS
@@ -122,9 +122,9 @@ def test_clocks_that_are_off(
     for clock in ("-180s", "+180s"):
         host = elsewhere.host(f"clock{clock}")
         host.start(LD_PRELOAD=faketime, FAKETIME=clock, FAKETIME_DONT_FAKE_MONOTONIC="1")
-    shops = [Shop(elsewhere.stack, feeds) for feeds in feed_hosts[:2]]
-    alive = [Victim(shop, f"alive_{number}") for number, shop in enumerate(shops)]
-    dead = [Victim(shop, f"dead_{number}") for number, shop in enumerate(shops)]
+    shops = [Shop(elsewhere.stack, feeds) for feeds in feed_hosts]
+    made = victims(*zip(shops, ("alive_0", "alive_1", "dead_0", "dead_1"), strict=True))
+    alive, dead = made[:2], made[2:]
 
     with ExitStack() as under_way:
         for victim in alive:
@@ -134,8 +134,7 @@ def test_clocks_that_are_off(
             found = [(run["status"], run["attempts"]) for run in map(Victim.read_run, alive)]
             assert found == [("RUNNING", 1)] * 2
             time.sleep(1)
-    for victim in alive:
-        victim.settles(attempts=1)
+    all_settle(alive, attempts=1)
 
     with ExitStack() as under_way:
         for victim in dead:
@@ -144,8 +143,7 @@ def test_clocks_that_are_off(
             victim.kill()
         for victim in dead:
             until(lambda v=victim: v.read_run()["attempts"] == 2, "a new attempt", _FOUND_SECONDS)
-    for victim in dead:
-        victim.settles(attempts=2)
+    all_settle(dead, attempts=2)
     elsewhere.stack.stop()
 
 
@@ -158,10 +156,11 @@ def test_a_broker_that_is_away_and_code_that_is_older(
     shop = Shop(elsewhere.stack, feed_server)
     worker = elsewhere.host("old")
     worker.start()
+    broker, code = victims((shop, "broker"), (shop, "code"))
     with subtests.test("a broker that is away"):
-        the_broker_is_away(elsewhere, Victim(shop, "broker"))
+        the_broker_is_away(elsewhere, broker)
     with subtests.test("code that is older"):
-        the_code_is_older(elsewhere, Victim(shop, "code"), worker)
+        the_code_is_older(elsewhere, code, worker)
     elsewhere.stack.stop()
 
 

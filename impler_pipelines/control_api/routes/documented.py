@@ -25,6 +25,7 @@ from impler_pipelines.control_api.schemas.problems import paged, problems
 from impler_pipelines.control_api.sessions import Session
 from impler_pipelines.control_api.store_access import Store, StoreAccess
 from impler_pipelines.control_api.views import import_job_summary, import_job_view
+from impler_pipelines.errors import NotFound
 from impler_pipelines.model import ImportJob
 from impler_pipelines.store import import_jobs
 
@@ -118,12 +119,8 @@ def _resume(job: ImportJob, session: Session | None, store: StoreAccess) -> Impo
 def _delete(
     external_user_id: str, job: ImportJob, session: Session | None, store: StoreAccess
 ) -> ImportJobRead:
+    if job.external_user_id != external_user_id:
+        raise NotFound("import job", job.id)
     with store.transaction() as connection:
-        import_jobs.get_live_import_job(
-            connection,
-            project_id=job.project_id,
-            job_id=job.id,
-            external_user_id=external_user_id,
-        )
         gone = import_jobs.terminate_import_job(connection, job.id, now=dt.datetime.now(dt.UTC))
     return import_job_view(gone, session)

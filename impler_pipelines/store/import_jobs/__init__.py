@@ -1,11 +1,11 @@
 """Import jobs: made, read, changed; their states and due times."""
 
+from impler_pipelines.store.import_job_rows import LIVE
 from impler_pipelines.store.import_jobs.changes import (
     NewImportJob,
     create_import_job,
     deleted_import_jobs,
     get_import_job,
-    get_live_import_job,
     list_import_jobs,
     lock_import_job,
     pause_import_job,
@@ -15,10 +15,8 @@ from impler_pipelines.store.import_jobs.changes import (
     update_import_job,
 )
 from impler_pipelines.store.import_jobs.mappings import check_mappings
-from impler_pipelines.store.import_jobs.rows import LIVE
 from impler_pipelines.store.import_jobs.states import (
     complete_ended_import_jobs,
-    settle,
     settle_template,
 )
 from impler_pipelines.store.import_jobs.uploads import (
@@ -36,13 +34,11 @@ __all__ = [
     "create_import_job",
     "deleted_import_jobs",
     "get_import_job",
-    "get_live_import_job",
     "list_import_jobs",
     "lock_import_job",
     "pause_import_job",
     "refuse_unless_manual",
     "resume_import_job",
-    "settle",
     "settle_template",
     "take_upload",
     "terminate_import_job",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, insert, select
 
 from impler_pipelines import scheduling
 from impler_pipelines.errors import NotFound, StateConflict
@@ -27,11 +27,12 @@ from impler_pipelines.scheduling import Timing
 from impler_pipelines.store import runs
 from impler_pipelines.store.codec import FILTERS, HEADINGS, INTERVAL, MAPPINGS, encode
 from impler_pipelines.store.engine import new_id
-from impler_pipelines.store.import_jobs.rows import (
+from impler_pipelines.store.import_job_rows import (
     LIVE,
     read_row,
     select_import_jobs,
     to_import_job,
+    write_row,
 )
 from impler_pipelines.store.import_jobs.states import settle
 from impler_pipelines.store.import_jobs.telling import host_of, tell
@@ -118,30 +119,14 @@ def create_import_job(
             updated_at=now,
         )
     )
-    settle(connection, job_id, now=now)
-    return tell(
-        connection, "import_job.created", _whole(connection, job_id), feed_host=host_of(new.url)
-    )
+    settled = settle(connection, read_row(connection, job_id, headings=True), now=now)
+    job = to_import_job(settled)
+    return tell(connection, "import_job.created", job, feed_host=host_of(new.url))
 
 
 def get_import_job(connection: Connection, *, project_id: str, job_id: str) -> ImportJob:
     """One import job of the project, deleted ones included. Raises ``NotFound``."""
     return _whole(connection, job_id, import_jobs.c.project_id == project_id)
-
-
-def get_live_import_job(
-    connection: Connection,
-    *,
-    project_id: str,
-    job_id: str,
-    external_user_id: str | None = None,
-    for_update: bool = False,
-) -> ImportJob:
-    """One import job that is not deleted, of that user if one is named. Raises ``NotFound``."""
-    where = [import_jobs.c.project_id == project_id, LIVE]
-    if external_user_id is not None:
-        where.append(import_jobs.c.external_user_id == external_user_id)
-    return _whole(connection, job_id, *where, lock=for_update)
 
 
 def list_import_jobs(
@@ -189,31 +174,28 @@ def update_import_job(
     ``next_run`` is computed from ``now`` where interval, cron or time zone become others, and
     otherwise stays. Raises ``StateConflict`` for a deleted import job.
     """
-    changed = _change(connection, job_id, now=now, changes=changes, box=box)
+    row = _locked(connection, job_id)
+    changed = _change(connection, row, now=now, changes=changes, box=box)
     event = "import_job.mapped" if changes.keys() == {"mappings"} else "import_job.edited"
     return tell(connection, event, changed, fields=",".join(sorted(changes)))
 
 
 def _change(
     connection: Connection,
-    job_id: str,
+    before: Row[Any],
     *,
     now: dt.datetime,
     changes: Mapping[str, Any],
     box: SecretBox | None = None,
 ) -> ImportJob:
-    before = read_row(connection, job_id, lock=True)
     if before.status == ImportJobStatus.TERMINATED:
         raise StateConflict("This import job was deleted: make a new one.", status=before.status)
     values = _stored(changes, box)
-    connection.execute(
-        update(import_jobs).where(import_jobs.c.id == job_id).values(**values, updated_at=now)
-    )
+    changed = write_row(connection, before, **values, updated_at=now)
     reschedule = any(
         before._mapping[name] != values.get(name, before._mapping[name]) for name in _RHYTHM
     )
-    settle(connection, job_id, now=now, reschedule=reschedule)
-    return _whole(connection, job_id)
+    return to_import_job(settle(connection, changed, now=now, reschedule=reschedule))
 
 
 def pause_import_job(connection: Connection, job_id: str, *, now: dt.datetime) -> ImportJob:
@@ -221,30 +203,31 @@ def pause_import_job(connection: Connection, job_id: str, *, now: dt.datetime) -
 
     Raises ``StateConflict`` in any other state than RUNNING.
     """
-    row = read_row(connection, job_id, lock=True)
+    row = _locked(connection, job_id)
     status = ImportJobStatus(row.status)
     if row.upload is not None:
         raise StateConflict("Uploaded files have no schedule to pause.", status=status)
     if status is ImportJobStatus.PAUSED:
-        return _whole(connection, job_id)
+        return to_import_job(row)
     if status is not ImportJobStatus.RUNNING:
         raise StateConflict(
             f"Only a running import job can be paused; this one is {status}.", status=status
         )
     reason = "The import job was paused before the run started."
     runs.cancel_queued_runs(connection, job_id, reason=reason, now=now)
-    paused = _change(connection, job_id, now=now, changes={"paused_at": now})
+    paused = _change(connection, row, now=now, changes={"paused_at": now})
     return tell(connection, "import_job.paused", paused)
 
 
 def resume_import_job(connection: Connection, job_id: str, *, now: dt.datetime) -> ImportJob:
     """Resume: ``next_run`` is computed from ``now``. Raises ``StateConflict`` unless paused."""
-    status = _locked_status(connection, job_id)
+    row = _locked(connection, job_id)
+    status = ImportJobStatus(row.status)
     if status is not ImportJobStatus.PAUSED:
         raise StateConflict(
             f"Only a paused import job can be resumed; this one is {status}.", status=status
         )
-    resumed = _change(connection, job_id, now=now, changes={"paused_at": None})
+    resumed = _change(connection, row, now=now, changes={"paused_at": None})
     return tell(connection, "import_job.resumed", resumed)
 
 
@@ -253,15 +236,14 @@ def terminate_import_job(connection: Connection, job_id: str, *, now: dt.datetim
 
     Raises ``NotFound`` for one that is deleted already.
     """
-    if _locked_status(connection, job_id) is ImportJobStatus.TERMINATED:
+    row = _locked(connection, job_id)
+    if row.status == ImportJobStatus.TERMINATED:
         raise NotFound("import job", job_id)
     runs.cancel_active_runs(connection, job_id, reason="The import job was deleted.", now=now)
-    connection.execute(
-        update(import_jobs)
-        .where(import_jobs.c.id == job_id)
-        .values(status=ImportJobStatus.TERMINATED, next_run=None, updated_at=now)
+    gone = write_row(
+        connection, row, status=ImportJobStatus.TERMINATED, next_run=None, updated_at=now
     )
-    return tell(connection, "import_job.deleted", _whole(connection, job_id))
+    return tell(connection, "import_job.deleted", to_import_job(gone))
 
 
 def deleted_import_jobs(
@@ -282,8 +264,8 @@ def _whole(
     return to_import_job(read_row(connection, job_id, *where, headings=True, lock=lock))
 
 
-def _locked_status(connection: Connection, job_id: str) -> ImportJobStatus:
-    return ImportJobStatus(read_row(connection, job_id, lock=True).status)
+def _locked(connection: Connection, job_id: str) -> Row[Any]:
+    return read_row(connection, job_id, headings=True, lock=True)
 
 
 def _stored(changes: Mapping[str, Any], box: SecretBox | None) -> dict[str, Any]:

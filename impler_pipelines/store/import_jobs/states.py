@@ -27,7 +27,7 @@ from impler_pipelines.scheduling import next_run
 from impler_pipelines.store import runs
 from impler_pipelines.store.codec import COLUMNS, MAPPINGS
 from impler_pipelines.store.due_times import timing_of_row
-from impler_pipelines.store.import_jobs.rows import LIVE, read_row
+from impler_pipelines.store.import_job_rows import LIVE, read_row, write_row
 from impler_pipelines.store.tables import import_jobs, templates
 
 # What is paused here is forgotten: nobody could see the pause there, or take it back.
@@ -37,9 +37,11 @@ _ON_SCHEDULE = (ImportJobStatus.RUNNING, ImportJobStatus.PAUSED)
 
 
 def settle(
-    connection: Connection, job_id: str, *, now: dt.datetime, reschedule: bool = False
-) -> ImportJobStatus:
-    """Bring status and ``next_run`` in line with mapping, schedule, pause and end.
+    connection: Connection, row: Row[Any], *, now: dt.datetime, reschedule: bool = False
+) -> Row[Any]:
+    """Bring status and ``next_run`` of a locked row in line with mapping, schedule, pause and end.
+
+    Returns the row as it is then.
 
     * an import job that stays RUNNING keeps ``next_run``, overdue or not, so that no due time is
       lost to an edit; ``reschedule`` (the schedule is another one) computes it from ``now``
@@ -50,10 +52,9 @@ def settle(
     * where it stops or starts to run, Dagster has not agreed to that yet; also where it did both
       since Dagster last agreed, so that it wins over a schedule that was switched there meanwhile
     """
-    row = read_row(connection, job_id, lock=True)
     before = ImportJobStatus(row.status)
     if before is ImportJobStatus.TERMINATED:
-        return before
+        return row
     if row.upload is not None:
         return _settle_upload(connection, row, now=now)
     status = _status_of(connection, row, now=now, reschedule=reschedule)
@@ -67,16 +68,16 @@ def settle(
         if row.activated_at is None:
             values["activated_at"] = now
             if row.run_on_activation:
-                runs.ask_for_run(connection, job_id, trigger=Trigger.FIRST, now=now)
+                runs.ask_for_run(connection, row.id, trigger=Trigger.FIRST, now=now)
     elif status is not before:
-        _cancel_queued(connection, job_id, status, now=now)
-    connection.execute(update(import_jobs).where(import_jobs.c.id == job_id).values(values))
+        _cancel_queued(connection, row.id, status, now=now)
+    settled = write_row(connection, row, **values)
     if status is ImportJobStatus.COMPLETED and status is not before:
-        logs.note("import_job.completed", by="end", import_job_id=job_id, ends_on=row.ends_on)
-    return status
+        logs.note("import_job.completed", by="end", import_job_id=row.id, ends_on=row.ends_on)
+    return settled
 
 
-def _settle_upload(connection: Connection, row: Row[Any], *, now: dt.datetime) -> ImportJobStatus:
+def _settle_upload(connection: Connection, row: Row[Any], *, now: dt.datetime) -> Row[Any]:
     """The state of an import job of uploaded files. A file that is mapped is run once.
 
     The runs of earlier files, which keep their mappings, do not mind one that is not mapped yet.
@@ -94,10 +95,7 @@ def _settle_upload(connection: Connection, row: Row[Any], *, now: dt.datetime) -
         if not asked:
             values["upload"] = row.upload | {"asked": True}
             runs.ask_for_run(connection, row.id, trigger=Trigger.MANUAL, now=now)
-    connection.execute(
-        update(import_jobs).where(import_jobs.c.id == row.id).values(status=status, **values)
-    )
-    return status
+    return write_row(connection, row, status=status, **values)
 
 
 def settle_template(connection: Connection, template_id: str, *, now: dt.datetime) -> None:
@@ -105,20 +103,19 @@ def settle_template(connection: Connection, template_id: str, *, now: dt.datetim
     query = select(import_jobs.c.id).where(import_jobs.c.template_id == template_id, LIVE)
     for job_id in connection.scalars(query.order_by(import_jobs.c.id)).all():
         before = read_row(connection, job_id, lock=True)
-        if settle(connection, job_id, now=now) is not ImportJobStatus.MAPPING:
+        settled = settle(connection, before, now=now)
+        if settled.status != ImportJobStatus.MAPPING:
             continue
         if before.status == ImportJobStatus.MAPPING and before.last_error is None:
             continue  # never mapped so far: nothing has stopped
         missing = ", ".join(column.key for column in _unmapped(connection, before))
         logs.note("import_job.unmapped", import_job_id=job_id, columns=missing)
-        connection.execute(
-            update(import_jobs)
-            .where(import_jobs.c.id == job_id)
-            .values(
-                last_error=f"The template now requires columns that are not mapped: {missing}.",
-                last_error_internal=False,
-                updated_at=now,
-            )
+        write_row(
+            connection,
+            settled,
+            last_error=f"The template now requires columns that are not mapped: {missing}.",
+            last_error_internal=False,
+            updated_at=now,
         )
 
 

@@ -22,9 +22,8 @@ from impler_pipelines.model import (
 )
 from impler_pipelines.store.codec import COLUMNS, HEADINGS, MAPPINGS, UPLOAD, encode
 from impler_pipelines.store.engine import new_id
-from impler_pipelines.store.import_jobs.changes import get_import_job
+from impler_pipelines.store.import_job_rows import LIVE, read_row, to_import_job
 from impler_pipelines.store.import_jobs.mappings import check_mappings
-from impler_pipelines.store.import_jobs.rows import LIVE
 from impler_pipelines.store.import_jobs.states import settle
 from impler_pipelines.store.import_jobs.telling import tell
 from impler_pipelines.store.tables import import_jobs, templates
@@ -113,9 +112,8 @@ def take_upload(
         if new.extra is not None:
             values["extra"] = new.extra
         connection.execute(update(import_jobs).where(import_jobs.c.id == job_id).values(**values))
-    settle(connection, job_id, now=now)
-    taken = get_import_job(connection, project_id=project_id, job_id=job_id)
-    return tell(connection, "import_job.uploaded", taken)
+    row = read_row(connection, job_id, headings=True)
+    return tell(connection, "import_job.uploaded", to_import_job(settle(connection, row, now=now)))
 
 
 def refuse_unless_manual(name: str, mode: str) -> None:

@@ -1,4 +1,4 @@
-"""Rows of import jobs: read, locked, made into the model's ``ImportJob``. It changes none.
+"""Rows of import jobs: read, locked, written, made into the model's ``ImportJob``.
 
 Headings can be large, so they are read only where someone looks at them.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, select, update
 
 from impler_pipelines.errors import NotFound
 from impler_pipelines.model import ImportJob, ImportJobStatus
@@ -41,6 +41,13 @@ def read_row(
     if row is None:
         raise NotFound("import job", job_id)
     return row
+
+
+def write_row(connection: Connection, row: Row[Any], **values: Any) -> Row[Any]:
+    """Change columns of a row that is locked; returns it as it is now, with headings if it had."""
+    columns = _WHOLE if "headings" in row._mapping else _LIGHT
+    written = update(import_jobs).where(import_jobs.c.id == row.id).values(values)
+    return connection.execute(written.returning(*columns)).one()
 
 
 def to_import_job(row: Row[Any]) -> ImportJob:
