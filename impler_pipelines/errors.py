@@ -38,9 +38,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+Cause = dict[str, str | int]
+
 
 class PipelineError(Exception):
-    """Anything this package raises on purpose. ``str(error)`` is fit to show to a person."""
+    """Anything this package raises on purpose. ``str(error)`` is fit to show to a person.
+
+    ``code`` names what is wrong with a feed or file, for those who say it in words of their own;
+    None: something else is wrong.
+    """
+
+    code: str | None = None
+
+    @property
+    def cause(self) -> Cause | None:
+        """``code``, and the numbers and short texts that words need; None without a code."""
+        return None if self.code is None else {"code": self.code, **self._facts()}
+
+    def _facts(self) -> Cause:
+        return {}
 
 
 class TerminalError(PipelineError):
@@ -106,6 +122,8 @@ class UrlRefused(TerminalError):
 
 
 class AddressRefused(UrlRefused):
+    code = "address_refused"
+
     def __init__(self, url: str, address: str, kind: str) -> None:
         super().__init__(
             url,
@@ -119,9 +137,14 @@ class AddressRefused(UrlRefused):
 class FeedRefused(TerminalError):
     """The server answered for good: 4xx, too many redirects. ``status`` is the HTTP status."""
 
+    code = "feed_refused"
+
     def __init__(self, url: str, reason: str, *, status: int | None = None) -> None:
         super().__init__(f"{url} could not be fetched: {reason}")
         self.url, self.reason, self.status = url, reason, status
+
+    def _facts(self) -> Cause:
+        return _known(status=self.status)
 
 
 class FeedUnreadable(TerminalError):
@@ -131,6 +154,8 @@ class FeedUnreadable(TerminalError):
 class FeedMalformed(FeedUnreadable):
     """Not well-formed XML. ``line`` and ``column`` count from 1; None where they are unknown."""
 
+    code = "feed_malformed"
+
     def __init__(self, reason: str, *, line: int | None = None, column: int | None = None) -> None:
         where = f" at line {line}, column {column}" if line is not None else ""
         super().__init__(
@@ -139,9 +164,14 @@ class FeedMalformed(FeedUnreadable):
         )
         self.reason, self.line, self.column = reason, line, column
 
+    def _facts(self) -> Cause:
+        return _known(line=self.line, column=self.column)
+
 
 class FileMalformed(FeedMalformed):
     """An uploaded file that breaks the rules of its format. ``line`` counts from 1, or is None."""
+
+    code = "file_malformed"
 
     def __init__(self, reason: str, *, line: int | None = None) -> None:
         super().__init__(reason, line=line)
@@ -153,9 +183,13 @@ class FileMalformed(FeedMalformed):
 class FeedHasNoRecords(FeedUnreadable):
     """Well-formed XML in which no record was found."""
 
+    code = "no_records"
+
 
 class WebPageFound(FeedUnreadable):
     """An HTML page where a feed was expected."""
+
+    code = "web_page"
 
     def __init__(self) -> None:
         super().__init__(
@@ -167,10 +201,15 @@ class WebPageFound(FeedUnreadable):
 class LimitExceeded(TerminalError):
     """A cap was hit: ``limit`` says which and how much, ``setting`` the variable that moves it."""
 
+    code = "limit_exceeded"
+
     def __init__(self, what: str, limit: str, *, setting: str | None = None) -> None:
         moved_by = f" (setting {setting})" if setting else ""
         super().__init__(f"{what}: the limit is {limit}{moved_by}")
         self.what, self.limit, self.setting = what, limit, setting
+
+    def _facts(self) -> Cause:
+        return {"limit": self.limit}
 
 
 class MappingInvalid(TerminalError):
@@ -219,15 +258,22 @@ class Interrupted(TerminalError):
 class FeedUnavailable(TransientError):
     """DNS failure, refused connection, timeout, 5xx or 429."""
 
+    code = "feed_unavailable"
+
     def __init__(
         self, url: str, reason: str, *, status: int | None = None, retry_after: float | None = None
     ) -> None:
         super().__init__(f"{url} could not be fetched: {reason}", retry_after=retry_after)
         self.url, self.reason, self.status = url, reason, status
 
+    def _facts(self) -> Cause:
+        return _known(status=self.status)
+
 
 class HostBusy(FeedUnavailable):
     """No turn at a host came within the seconds: one request at a time is made there."""
+
+    code = "host_busy"
 
     def __init__(self, host: str, seconds: float) -> None:
         super().__init__(
@@ -256,3 +302,7 @@ class DagsterUnavailable(TransientError):
 
 class DagsterRefused(DagsterUnavailable):
     """Dagster answers, and can't do this one thing as it stands; others may work."""
+
+
+def _known(**facts: int | None) -> Cause:
+    return {name: value for name, value in facts.items() if value is not None}

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from impler_pipelines.errors import Cause
+
 
 class ImportJobStatus(StrEnum):
     """MAPPING → SCHEDULING → RUNNING ⇄ PAUSED; COMPLETED after ``ends_on``; TERMINATED is final."""
@@ -287,6 +289,7 @@ class ImportJob:
     updated_at: dt.datetime
     upload: Upload | None = None
     last_error_internal: bool = False
+    last_error_cause: Cause | None = None
 
 
 @dataclass(frozen=True)
@@ -307,7 +310,8 @@ class Run:
     how many this run may delete, whatever their share. ``rejects_of`` names the run whose rejects
     alone this one runs again. ``retried_after``: so many attempts it had when it was last asked
     for again. ``asked_by``: ``api``, ``session``, ``cli`` and so on; None for a schedule's tick.
-    ``error_internal``: the error tells of the destination, or of a fault here.
+    ``error_internal``: the error tells of the destination, or of a fault here. ``error_cause`` says
+    the same as the error where that is of the feed: see ``errors.PipelineError``.
     """
 
     id: str
@@ -341,6 +345,7 @@ class Run:
     asked_by: str | None = None
     access_key_id: str | None = None
     error_internal: bool = False
+    error_cause: Cause | None = None
 
     @property
     def own_mappings(self) -> tuple[FieldMapping, ...] | None:

@@ -1,7 +1,7 @@
 """The one body of every error, and which status each error has. It logs nothing but the unexpected.
 
-``{"statusCode", "error", "message"}``, with ``details: [{field, message}]`` for validation, and
-``feeds`` where a web page was given in place of a feed.
+``{"statusCode", "error", "message"}``, with ``details: [{field, message}]`` for validation,
+``cause: {code, …}`` where a feed is the reason, and ``feeds`` where a web page was given.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from impler_pipelines import logs
 from impler_pipelines.errors import (
+    Cause,
     DagsterUnavailable,
     DestinationRefused,
     DestinationUnavailable,
@@ -38,6 +39,7 @@ from impler_pipelines.errors import (
     StateConflict,
     StoreUnavailable,
     UrlRefused,
+    WebPageFound,
 )
 
 logger = logging.getLogger(__name__)
@@ -69,6 +71,8 @@ _STATUS: Mapping[type[PipelineError], HTTPStatus] = {
 class WebPageGiven(FeedUnreadable):
     """The address is that of a web page; ``feeds`` are those which the page announces."""
 
+    code = WebPageFound.code
+
     def __init__(self, url: str, feeds: Sequence[Mapping[str, Any]]) -> None:
         hint = "use one of the feeds that it announces" if feeds else "it announces no feed"
         super().__init__(f"{url} is a web page, not a feed: {hint}.")
@@ -86,6 +90,7 @@ class Problem(Response):
         message: str,
         *,
         details: Iterable[FieldProblem] | None = None,
+        cause: Cause | None = None,
         headers: Mapping[str, str] | None = None,
         **more: object,
     ) -> None:
@@ -96,6 +101,8 @@ class Problem(Response):
         }
         if details is not None:
             body["details"] = [{"field": p.field, "message": p.message} for p in details]
+        if cause is not None:
+            body["cause"] = cause
         text = json.dumps(body | more, ensure_ascii=False)
         super().__init__(text.encode(errors="replace"), status_code=status, headers=headers)
 
@@ -109,10 +116,11 @@ def problem_of(error: PipelineError) -> Problem | None:
     if isinstance(error, RequestInvalid):
         return Problem(status, str(error), details=error.problems)
     if isinstance(error, UrlRefused):
-        return Problem(status, str(error), details=[FieldProblem("url", error.reason)])
+        details = [FieldProblem("url", error.reason)]
+        return Problem(status, str(error), details=details, cause=error.cause)
     if isinstance(error, WebPageGiven):
-        return Problem(status, str(error), feeds=error.feeds)
-    return Problem(status, str(error))
+        return Problem(status, str(error), feeds=error.feeds, cause=error.cause)
+    return Problem(status, str(error), cause=error.cause)
 
 
 def install(app: FastAPI, routes: Sequence[Route]) -> None:

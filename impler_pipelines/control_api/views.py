@@ -19,6 +19,7 @@ from impler_pipelines.control_api.schemas.templates import (
     WebhookRead,
 )
 from impler_pipelines.control_api.sessions import Session
+from impler_pipelines.errors import Cause
 from impler_pipelines.mapping.suggestions import suggest
 from impler_pipelines.model import (
     Column,
@@ -88,6 +89,7 @@ def run_view(run: Run, waits_for: str | None, session: Session | None) -> RunRea
         update={
             "waits_for": waits_for,
             "error": _error(run.error, run.error_internal, session),
+            "error_cause": _cause(run.error_cause, run.error_internal, session),
         }
     )
 
@@ -137,6 +139,7 @@ def _fields(job: ImportJob, session: Session | None) -> dict[str, Any]:
         "consecutive_failures": job.consecutive_failures,
         "failing_since": job.failing_since,
         "last_error": _error(job.last_error, job.last_error_internal, session),
+        "last_error_cause": _cause(job.last_error_cause, job.last_error_internal, session),
         "last_run": job.last_run,
         "created_at": job.created_at,
         "updated_at": job.updated_at,
@@ -145,6 +148,10 @@ def _fields(job: ImportJob, session: Session | None) -> dict[str, Any]:
 
 def _error(error: str | None, internal: bool, session: Session | None) -> str | None:
     return NOT_FOR_USERS if session and internal and error is not None else error
+
+
+def _cause(cause: Cause | None, internal: bool, session: Session | None) -> Cause | None:
+    return None if session and internal else cause
 
 
 def _interval(interval: Interval | None) -> dict[str, Any] | None:

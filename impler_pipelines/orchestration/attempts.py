@@ -47,7 +47,7 @@ from impler_pipelines.orchestration.names import (
     run_tags,
 )
 from impler_pipelines.orchestration.op_log import OpLog
-from impler_pipelines.orchestration.reporting import failed, retrying
+from impler_pipelines.orchestration.reporting import CAUSE, failed, retrying
 from impler_pipelines.orchestration.runtime import Runtime, utc_now
 from impler_pipelines.store import plans, runs
 from impler_pipelines.store.due_times import postpone
@@ -358,7 +358,14 @@ def record_failure(context: HookContext) -> None:
                 now=runtime.time_in(connection),
                 dagster_run_id=context.run_id,
                 internal=_is_internal(context.op.name, error),
+                cause=_cause(error),
             )
+
+
+def _cause(error: BaseException | None) -> Any:
+    """What is wrong with the feed, as ``failed`` has put it down."""
+    told = error.metadata.get(CAUSE) if isinstance(error, Failure) else None
+    return None if told is None else told.value
 
 
 def _is_internal(op: str, error: BaseException | None) -> bool:

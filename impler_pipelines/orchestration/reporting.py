@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 Metadata = dict[str, Any]
 
+CAUSE = "what is wrong with the feed"
 _MOST_REASONS = 50
 _MOST_CAUSES = 10
 _NOT_MODIFIED = 304
@@ -201,6 +202,8 @@ def failed(error: PipelineError, *, tries: int) -> Metadata:
         metadata["HTTP status"] = status
     if isinstance(error, TransientError) and error.retry_after is not None:
         metadata["asked to wait, seconds"] = _seconds(error.retry_after)
+    if error.cause is not None:
+        metadata[CAUSE] = MetadataValue.json(error.cause)
     if causes := _causes(error):
         metadata["caused by"] = ", ".join(causes)
     return metadata

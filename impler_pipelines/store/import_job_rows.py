@@ -78,6 +78,7 @@ def to_import_job(row: Row[Any]) -> ImportJob:
         failing_since=row.failing_since,
         last_error=row.last_error,
         last_error_internal=row.last_error_internal,
+        last_error_cause=row.last_error_cause if row.last_error is not None else None,
         last_run=row.last_run,
         created_at=row.created_at,
         updated_at=row.updated_at,

@@ -8,13 +8,14 @@ export class Problem extends Error {
   /**
    * @param {number} status
    * @param {{message?: string, details?: {field: string, message: string}[],
-   *   feeds?: {url: string, title?: string, type?: string}[]}} body
+   *   cause?: {code: string}, feeds?: {url: string, title?: string, type?: string}[]}} body
    * @param {number|null} retryAfter in seconds
    */
   constructor(status, body = {}, retryAfter = null) {
     super(body.message || "");
     this.status = status;
     this.details = body.details || [];
+    this.cause = body.cause || null;
     this.feeds = body.feeds || null;
     this.retryAfter = retryAfter;
   }

@@ -104,7 +104,7 @@ def problem(answer: httpx.Response) -> dict[str, Any]:
     """An error's body, once it has been seen to have the one shape."""
     assert answer.headers["content-type"] == "application/json"
     body: dict[str, Any] = answer.json()
-    assert set(body) - {"details", "feeds"} == {"statusCode", "error", "message"}
+    assert set(body) - {"details", "cause", "feeds"} == {"statusCode", "error", "message"}
     assert body["statusCode"] == answer.status_code
     assert body["error"] == httpx.codes.get_reason_phrase(answer.status_code)
     assert isinstance(body["message"], str)

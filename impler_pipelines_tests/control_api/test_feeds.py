@@ -136,25 +136,42 @@ class TestInspectFeed:
         assert app.refused(502, "POST", INSPECT, {"url": url})["feeds"] == []
 
     @pytest.mark.parametrize(
-        ("status", "content", "told"),
+        ("status", "content", "told", "code"),
         [
-            pytest.param(404, "gone", "404", id="not found"),
-            pytest.param(200, "<rss><channel><item></channel></rss>", "line 1", id="malformed"),
+            pytest.param(404, "gone", "404", "feed_refused", id="not found"),
             pytest.param(
-                200, "<r><i><![CDATA[<html>]]></i><i></r>", "line 1", id="malformed, a page inside"
+                200,
+                "<rss><channel><item></channel></rss>",
+                "line 1",
+                "feed_malformed",
+                id="malformed",
             ),
-            pytest.param(200, "{}", "JSON", id="JSON"),
-            pytest.param(200, "", "empty", id="empty"),
-            pytest.param(200, "<nothing/>", "record", id="no records"),
+            pytest.param(
+                200,
+                "<r><i><![CDATA[<html>]]></i><i></r>",
+                "line 1",
+                "feed_malformed",
+                id="malformed, a page inside",
+            ),
+            pytest.param(200, "{}", "JSON", None, id="JSON"),
+            pytest.param(200, "", "empty", None, id="empty"),
+            pytest.param(200, "<nothing/>", "record", "no_records", id="no records"),
         ],
     )
     def test_what_is_no_feed_is_502(
-        self, app: HostApp, feed_server: FeedServer, status: int, content: str, told: str
+        self,
+        app: HostApp,
+        feed_server: FeedServer,
+        status: int,
+        content: str,
+        told: str,
+        code: str | None,
     ) -> None:
         url = feed_server.serve("/feed.xml", content, status=status)
         body = app.refused(502, "POST", INSPECT, {"url": f"{url}?key=s3cr3t"})
         assert told in body["message"]
-        assert "s3cr3t" not in body["message"]
+        assert body.get("cause", {}).get("code") == code
+        assert "s3cr3t" not in str(body)
         assert "feeds" not in body
 
     def test_nobody_listens(self, app: HostApp) -> None:
@@ -203,6 +220,7 @@ class TestInspectFeed:
             for feed_url in (feed_server.url("/feed.xml"), "http://169.254.169.254/latest"):
                 body = app.refused(422, "POST", INSPECT, {"url": feed_url})
                 assert fields(body) == ["url"]
+                assert body["cause"] == {"code": "address_refused"}
         assert not feed_server.requests
 
     def test_too_large_is_502(

@@ -157,15 +157,32 @@ def load_nowhere(world: World) -> None:
 
 class TestTerminal:
     @pytest.mark.parametrize(
-        ("route", "says"),
+        ("route", "says", "cause"),
         [
-            pytest.param((404, {}, "gone"), "404", id="not-found"),
-            pytest.param((200, {}, FEED[:-20]), "line", id="truncated"),
-            pytest.param((200, {}, "<html><body>hello</body></html>"), "web page", id="html"),
+            pytest.param(
+                (404, {}, "gone"), "404", {"code": "feed_refused", "status": 404}, id="not-found"
+            ),
+            pytest.param(
+                (200, {}, "<rss>\n<channel><item></rss>"),
+                "line 2",
+                {"code": "feed_malformed", "line": 2, "column": 22},
+                id="malformed",
+            ),
+            pytest.param(
+                (200, {}, "<html><body>hello</body></html>"),
+                "web page",
+                {"code": "web_page"},
+                id="html",
+            ),
+            pytest.param((200, {}, ""), "empty", None, id="empty"),
         ],
     )
     def test_fails_at_once_and_says_why(
-        self, world: World, route: tuple[int, dict[str, str], str], says: str
+        self,
+        world: World,
+        route: tuple[int, dict[str, str], str],
+        says: str,
+        cause: dict[str, str | int] | None,
     ) -> None:
         world.feeds.routes["/feed.xml"] = route
         job = world.add_import_job()
@@ -176,6 +193,7 @@ class TestTerminal:
         assert says in run.error
         seen = world.read(job)
         assert (seen.last_error, seen.consecutive_failures) == (run.error, 1)
+        assert (run.error_cause, seen.last_error_cause) == (cause, cause)
         assert not run.error_internal
         assert not seen.last_error_internal
         assert len(world.feeds.requests) == 1
@@ -201,6 +219,7 @@ class TestTerminal:
         assert world.execute(job).success
         seen = world.read(job)
         assert (seen.last_error, seen.consecutive_failures) == (None, 0)
+        assert seen.last_error_cause is None
 
     def test_what_a_destination_says_is_for_operators(self, world: World) -> None:
         load_nowhere(world)

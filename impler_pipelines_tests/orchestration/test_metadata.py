@@ -213,6 +213,7 @@ class TestFailures:
         assert failure.error.context is None
         found = {k: v.value for k, v in failure.user_failure_data.metadata.items()}
         assert (found["error"], found["HTTP status"]) == ("FeedRefused", 404)
+        assert found[reporting.CAUSE] == {"code": "feed_refused", "status": 404}
         assert found["tries in this run"] == 1
         assert "not tried again" in found["next try"]
 

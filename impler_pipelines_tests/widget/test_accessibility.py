@@ -203,6 +203,25 @@ def test_german_reasons_and_the_words_of_a_template(
         expect(widget.within.get_by_text(words).first).to_be_visible()
 
 
+def test_german_words_for_what_is_wrong_with_a_feed(
+    app: HostApp, user: str, page: Page, feed_server: FeedServer
+) -> None:
+    """What German has no words for is marked as English."""
+    template = app.template()
+    page.goto(app.page(template, app.session(template, user), locale="de"))
+    widget = Widget(page).open("Woher kommen Ihre Daten?")
+    widget.within.get_by_role("textbox", name="Adresse des Feeds").fill(
+        feed_server.serve("/feed.xml", "<rss>\n<channel><item></rss>")
+    )
+    widget.press("Feed lesen")
+    expect(widget.alerts).to_contain_text("in Zeile 2, Spalte 22 kein gültiges XML")
+    expect(widget.alerts.locator("[lang=en]")).to_have_count(0)
+
+    feed_server.serve("/feed.xml", "")
+    widget.press("Feed lesen")
+    expect(widget.alerts.locator("[lang=en]")).to_contain_text("The feed is empty")
+
+
 def test_long_names_leave_the_buttons_in_sight(
     app: HostApp, user: str, page: Page, feed_server: FeedServer
 ) -> None:

@@ -95,6 +95,25 @@ def test_run_now_its_history_and_its_rejects(
     widget.is_at("My imports")
 
 
+@pytest.mark.slow
+def test_a_run_that_failed_says_why_in_the_user_s_language(
+    app: HostApp, template: str, user: str, job: dict[str, Any], page: Page, feed_server: FeedServer
+) -> None:
+    feed_server.serve("/shop.xml", "gone", status=404)
+    page.goto(app.page(template, app.session(template, user), imports=True, locale="de"))
+    widget = Widget(page)
+    widget.is_at("Meine Importe")
+    why = widget.within.get_by_text("Der Server des Feeds antwortet mit dem Status 404.")
+    action(widget, "jetzt importieren").click()
+    expect(why).to_be_visible(timeout=RUN_LIMIT_MS)
+    action(widget, "Verlauf von").click()
+    widget.is_at("Verlauf")
+    expect(why).to_be_visible()
+    expect(widget.within.locator("[lang=en]")).to_have_count(0)
+    (failing,) = app.import_jobs(user)
+    assert failing["lastErrorCause"] == {"code": "feed_refused", "status": 404}
+
+
 def test_edit(widget: Widget, app: HostApp, user: str, job: dict[str, Any]) -> None:
     action(widget, "Edit").click()
     widget.is_at("Where the data comes from")

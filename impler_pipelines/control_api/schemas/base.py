@@ -18,6 +18,17 @@ def _iso(moment: dt.datetime) -> str:
 
 UtcTime = Annotated[dt.datetime, PlainSerializer(_iso, return_type=str)]
 Identifier = Annotated[str, Field(examples=["65f0c7d2a1b2c3d4e5f60718"])]
+Cause = Annotated[
+    dict[str, str | int],
+    Field(
+        description="What is wrong with the feed or file, for those who say it in words of their"
+        " own: `code` (`address_refused`, `feed_malformed`, `feed_refused`, `feed_unavailable`,"
+        " `file_malformed`, `host_busy`, `limit_exceeded`, `no_records`, `web_page`) and, where"
+        " they are known, `status` (HTTP's), `line`, `column` and `limit`. Null, or absent, where"
+        " the message alone says it.",
+        examples=[{"code": "feed_malformed", "line": 12, "column": 7}],
+    ),
+]
 Url = Annotated[StrictStr, Field(min_length=1, max_length=8192)]
 ExternalUserId = Annotated[
     StrictStr,

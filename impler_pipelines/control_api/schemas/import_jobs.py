@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, StrictBool, StrictStr, field_validator, 
 from impler_pipelines.control_api.plain_json import parse_object
 from impler_pipelines.control_api.schemas.base import (
     Body,
+    Cause,
     ExternalUserId,
     Identifier,
     Part,
@@ -208,6 +209,7 @@ class ImportJobSummary(Read):
         " each further one, up to a day, until the first that succeeds."
     )
     last_error: str | None
+    last_error_cause: Cause | None
     last_run: UtcTime | None
     created_at: UtcTime
     updated_at: UtcTime

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from impler_pipelines.control_api.schemas.base import Read
+from impler_pipelines.control_api.schemas.base import Cause, Read
 
 
 class Detail(Read):
@@ -21,6 +21,7 @@ class ProblemRead(Read):
     error: str
     message: str
     details: list[Detail] | None = None
+    cause: Cause | None = None
 
 
 class AnnouncedFeedRead(Read):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from impler_pipelines.control_api.schemas.base import Identifier, Read, UtcTime
+from impler_pipelines.control_api.schemas.base import Cause, Identifier, Read, UtcTime
 from impler_pipelines.model import RunStatus, Trigger
 
 
@@ -32,6 +32,7 @@ class RunRead(Read):
     deleted: int | None
     warnings: list[str]
     error: str | None
+    error_cause: Cause | None
     deletions_held: int | None = Field(
         description="Rows that a `mirror` was stopped from deleting, until someone confirms it."
     )

@@ -115,6 +115,7 @@ def settle_template(connection: Connection, template_id: str, *, now: dt.datetim
             settled,
             last_error=f"The template now requires columns that are not mapped: {missing}.",
             last_error_internal=False,
+            last_error_cause=None,
             updated_at=now,
         )
 

@@ -303,6 +303,7 @@ def _run(row: Row[Any]) -> Run:
             **values,
             "status": RunStatus(row.status),
             "trigger": Trigger(row.trigger),
+            "error_cause": row.error_cause if row.error is not None else None,
             "warnings": tuple(row.warnings),
             "upload": UPLOAD.validate_python(row.upload) if row.upload else None,
         }

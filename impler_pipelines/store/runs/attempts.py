@@ -90,6 +90,7 @@ def begin_attempt(
             heartbeat_at=now,
             attempts=runs.c.attempts + 1,
             error=None,
+            error_cause=None,
             **dict.fromkeys(_FOUND_BY_LOADING),
         )
     )

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from sqlalchemy import ColumnElement, Connection, case, cast, or_, update
 from sqlalchemy.dialects.postgresql import JSONB
 
-from impler_pipelines.errors import RunCancelled
+from impler_pipelines.errors import Cause, RunCancelled
 from impler_pipelines.model import FeedState, ImportJobStatus, LoadCounts, Run, RunStatus
 from impler_pipelines.store.codec import FEED_STATE, encode, storable
 from impler_pipelines.store.failing import note_failure, note_recovery
@@ -121,11 +121,13 @@ def fail_run(
     now: dt.datetime,
     dagster_run_id: str | None = None,
     internal: bool = False,
+    cause: Cause | None = None,
 ) -> bool:
     """End an active Run as FAILED and tell its import job. False if it had ended already.
 
     With ``dagster_run_id``, not if another Dagster run is executing it. ``internal``: the error is
-    for the host app and its operators, and not for its users.
+    for the host app and its operators, and not for its users. ``cause``: what is wrong with the
+    feed, where that is it.
     """
     job_id = _lock_job_of(connection, run_id)
     if job_id is None:
@@ -134,7 +136,13 @@ def fail_run(
     failed = connection.execute(
         update(runs)
         .where(*_active(run_id, dagster_run_id))
-        .values(status=RunStatus.FAILED, ended_at=now, error=words, error_internal=internal)
+        .values(
+            status=RunStatus.FAILED,
+            ended_at=now,
+            error=words,
+            error_internal=internal,
+            error_cause=cause,
+        )
     ).rowcount
     if failed:
         connection.execute(
@@ -143,6 +151,7 @@ def fail_run(
             .values(
                 last_error=words,
                 last_error_internal=internal,
+                last_error_cause=cause,
                 last_run=now,
                 consecutive_failures=import_jobs.c.consecutive_failures + 1,
             )

@@ -4,6 +4,7 @@ import { html, useState } from "../vendor/preact-htm.js";
 import { useFocusOn } from "../parts/hooks.js";
 import { isWebAddress, shortAddress } from "../parts/links.js";
 import { Notice, ProblemNotice } from "../parts/notice.js";
+import { Failure } from "../parts/reasons.js";
 import { isUnderWay, runWords } from "../parts/runs.js";
 import { useShell } from "../parts/shell.js";
 import { sentence } from "../steps/schedule_fields.js";
@@ -63,7 +64,7 @@ export function ImportCard({ job, run, onChanged, onDeleted, onEdit, onHistory }
         <${Notice} tone="warning" title=${job.failingSince
           ? t("imports.failingSince", { moment: format.moment(job.failingSince) })
           : t("imports.lastError")}>
-          <p lang="en">${job.lastError}</p>
+          <${Failure} error=${job.lastError} cause=${job.lastErrorCause} />
         <//>
       `}
       ${problem && html`<${ProblemNotice} problem=${problem} />`}

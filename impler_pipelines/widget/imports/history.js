@@ -6,6 +6,7 @@ import { Icon } from "../parts/icons.js";
 import { shortAddress } from "../parts/links.js";
 import { CloseButton, Skeleton } from "../parts/loading.js";
 import { Notice, ProblemNotice } from "../parts/notice.js";
+import { Failure } from "../parts/reasons.js";
 import { Rejects } from "../parts/rejects.js";
 import { isUnderWay, RunCounts, runWords } from "../parts/runs.js";
 import { useShell } from "../parts/shell.js";
@@ -98,7 +99,11 @@ function RunCard({ job, run, isLatest, onChanged }) {
       </p>
       <p role=${isUnderWay(run) ? "status" : null}>${runWords(t, run)}</p>
       <${RunCounts} run=${run} />
-      ${run.error && html`<${Notice} tone="danger" title=${t("run.reason")}><p lang="en">${run.error}</p><//>`}
+      ${run.error && html`
+        <${Notice} tone="danger" title=${t("run.reason")}>
+          <${Failure} error=${run.error} cause=${run.errorCause} />
+        <//>
+      `}
       ${run.warnings.length > 0 && html`
         <${Notice} tone="warning" title=${t("run.warnings")}>
           <ul>${run.warnings.map((warning) => html`<li key=${warning} lang="en">${warning}</li>`)}</ul>

@@ -6,6 +6,7 @@ import { useInSight } from "../parts/hooks.js";
 import { Icon } from "../parts/icons.js";
 import { isWebAddress, originOf, wholeAddress } from "../parts/links.js";
 import { Notice, ProblemNotice } from "../parts/notice.js";
+import { causeWords } from "../parts/reasons.js";
 import { useShell } from "../parts/shell.js";
 import { StepFooter } from "../parts/stepper.js";
 import { AUTH_KINDS, authHeader, isComplete, splitUserinfo } from "./auth.js";
@@ -141,6 +142,8 @@ export function Configure(props) {
 /** What the API says of a single field; with 422 a refused address is one, too. */
 function told(t, problem, field) {
   if (problem?.status !== 422) return "";
+  const words = causeWords(t, problem.cause);
+  if (words) return words;
   const told = problem.details.filter((one) => one.field === field);
   return told.map((one) => `${t("configure.url")}: ${one.message}`).join(" ");
 }

@@ -5,6 +5,7 @@ import { usePolling } from "../parts/hooks.js";
 import { Icon } from "../parts/icons.js";
 import { Progress } from "../parts/loading.js";
 import { Notice, ProblemNotice } from "../parts/notice.js";
+import { Failure } from "../parts/reasons.js";
 import { Rejects } from "../parts/rejects.js";
 import { isUnderWay, RunCounts, runWords } from "../parts/runs.js";
 import { useShell } from "../parts/shell.js";
@@ -55,7 +56,9 @@ export function Outcome({ kind, job, runs, heading, onDone }) {
         ${state === "running" && !problem && html`<${Progress} share=${null} label=${t("run.label")} />`}
         ${run && state === "SUCCESS" && html`<${RunCounts} run=${run} />`}
         ${run?.error && !isGood && state !== "running" && html`
-          <${Notice} tone="danger" title=${t("run.reason")}><p lang="en">${run.error}</p><//>
+          <${Notice} tone="danger" title=${t("run.reason")}>
+            <${Failure} error=${run.error} cause=${run.errorCause} />
+          <//>
         `}
         ${state === "FAILED" && html`
           <button type="button" class="button" onClick=${() => start(() => api.retryRun(job._id, run._id))}>
