@@ -25,7 +25,7 @@ FIELDS = {
     *("_id", "_templateId", "url", "externalUserId", "extra", "recordPath", "status", "interval"),
     *("cron", "timezone", "scheduleText", "nextRun", "endsOn", "filters", "isInvalidRecords"),
     *("totalRecords", "validRecords", "invalidRecords", "consecutiveFailures", "lastError"),
-    "failingSince",  # beyond the contract
+    *("failingSince", "lastErrorCause"),  # beyond the contract
     *("lastRun", "createdAt", "updatedAt"),
     "fileName",  # beyond the contract
 }

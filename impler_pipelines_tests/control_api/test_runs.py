@@ -18,7 +18,7 @@ FIELDS = {
     *("_id", "_jobId", "dagsterRunId", "status", "trigger", "dueAt", "startedAt", "endedAt"),
     *("attempts", "httpStatus", "bytes", "records", "filtered", "valid", "invalid", "inserted"),
     *("updated", "unchanged", "deleted", "warnings", "error"),
-    *("waitsFor", "deletionsHeld", "_rejectsOf"),  # beyond the contract
+    *("waitsFor", "deletionsHeld", "_rejectsOf", "errorCause"),  # beyond the contract
 }
 
 
